@@ -1,0 +1,78 @@
+"""Configuration that follows its files: a good edit takes effect, a broken one is reported and the last good one stays."""
+
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import structlog
+
+from shared.yaml_config import ConfigError
+
+T = TypeVar("T")
+log = structlog.get_logger("frontwire.config")
+
+
+class Reloading(Generic[T]):
+    """A value built from files and rebuilt when they change.
+
+    `load` builds it (raising `ConfigError`), `paths` lists the files it is built from, `clock` gives seconds; files are looked at
+    no more often than every `interval` seconds. The first load must succeed: its `ConfigError` is passed on.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], T],
+        paths: Callable[[], Iterable[Path]],
+        *,
+        clock: Callable[[], float],
+        interval: float = 1.0,
+        on_result: Callable[[ConfigError | None], None] = lambda _: None,
+    ) -> None:
+        self._load = load
+        self._paths = paths
+        self._clock = clock
+        self._interval = interval
+        self._on_result = on_result
+        self._lock = threading.Lock()
+        self._seen = self._fingerprint()
+        self._value = load()
+        self._looked_at = clock()
+        self.problem: ConfigError | None = None
+
+    def get(self) -> T:
+        """Return the current value, after a look at the files when the interval has passed."""
+        with self._lock:
+            if self._clock() - self._looked_at >= self._interval:
+                self._looked_at = self._clock()
+                self._refresh()
+            return self._value
+
+    def _refresh(self) -> None:
+        seen = self._fingerprint()
+        if seen == self._seen:
+            return
+        self._seen = seen
+        try:
+            self._value = self._load()
+        except ConfigError as error:
+            self.problem = error
+            for problem in error.problems:
+                log.error(
+                    "config_refused", file=problem.file, line=problem.line, key=problem.key, reason=problem.reason
+                )
+        else:
+            self.problem = None
+            log.info("config_loaded", files=[name for name, *_ in seen])
+        self._on_result(self.problem)
+
+    def _fingerprint(self) -> tuple[tuple[str, int, int], ...]:
+        return tuple(sorted(_stat(path) for path in self._paths()))
+
+
+def _stat(path: Path) -> tuple[str, int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return (str(path), 0, -1)
+    return (str(path), status.st_mtime_ns, status.st_size)

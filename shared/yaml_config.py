@@ -1,0 +1,134 @@
+"""Operator configuration in YAML: every error at once, each with file, line, key, reason and remedy."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+M = TypeVar("M", bound=BaseModel)
+_Location = Sequence[int | str]
+
+
+class ConfigModel(BaseModel):
+    """Base of everything an operator writes: unknown keys are errors, values are immutable."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong in a configuration file; `line` counts from 1."""
+
+    file: str
+    line: int
+    key: str
+    reason: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        text = (
+            f"{self.file}:{self.line}: {self.key}: {self.reason}"
+            if self.key
+            else f"{self.file}:{self.line}: {self.reason}"
+        )
+        return f"{text} — {self.remedy}" if self.remedy else text
+
+
+class ConfigError(Exception):
+    """A configuration that is refused, with everything that is wrong in it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = list(problems)
+
+
+def load(path: Path, model: type[M]) -> M:
+    """Return a YAML file as a validated model; an empty file is an empty mapping. Raises `ConfigError` with every problem."""
+    text = read_text(path)
+    data = _parse(text, path)
+    try:
+        return model.model_validate({} if data is None else data)
+    except ValidationError as error:
+        raise ConfigError(list(_problems(error, text, path, model))) from None
+
+
+def read_text(path: Path) -> str:
+    """Return a configuration file's text. Raises `ConfigError` when it cannot be read as UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError([Problem(str(path), 1, "", error.strerror or str(error), "does the file exist?")]) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError([Problem(str(path), 1, "", f"not UTF-8 at byte {error.start}", "save as UTF-8")]) from None
+
+
+def line_of(text: str, location: _Location) -> int:
+    """Return the line (from 1) on which the value at a location (keys and indices from the top) stands in a YAML text."""
+    node: Any = YAML(typ="rt").load(text)
+    line = 0
+    for step in location:
+        if isinstance(node, CommentedMap) and step in node:
+            line, node = node.lc.key(step)[0], node[step]
+        elif isinstance(node, CommentedSeq) and isinstance(step, int) and step < len(node):
+            line, node = node.lc.item(step)[0], node[step]
+        else:
+            break
+    return line + 1
+
+
+def _parse(text: str, path: Path) -> Any:
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise ConfigError(
+            [Problem(str(path), line, "", error.problem or str(error), "is the indentation right?")]
+        ) from None
+    except YAMLError as error:
+        raise ConfigError([Problem(str(path), 1, "", str(error))]) from None
+
+
+def _problems(error: ValidationError, text: str, path: Path, model: type[BaseModel]) -> Iterator[Problem]:
+    for item in error.errors(include_url=False):
+        location = [step for step in item["loc"] if isinstance(step, int) or not step.startswith("function-")]
+        key = ".".join(str(step) for step in location)
+        reason = item["msg"].removeprefix("Value error, ")
+        remedy = ""
+        if item["type"] == "extra_forbidden":
+            reason = "unknown key"
+            remedy = _suggest(str(location[-1]), model)
+        elif item["type"] == "missing":
+            reason = "is required"
+        yield Problem(str(path), line_of(text, location), key, reason, remedy)
+
+
+def _suggest(key: str, model: type[BaseModel]) -> str:
+    known = sorted(_field_names(model))
+    close = difflib.get_close_matches(key, known, n=1)
+    return f"did you mean `{close[0]}`?" if close else f"known keys: {', '.join(known)}"
+
+
+def _field_names(model: type[BaseModel]) -> set[str]:
+    """Return the keys of a model and of the models its fields hold."""
+    names: set[str] = set()
+    pending: list[Any] = [model]
+    seen: set[Any] = set()
+    while pending:
+        item = pending.pop()
+        if item in seen:
+            continue
+        seen.add(item)
+        if isinstance(item, type) and issubclass(item, BaseModel):
+            for name, info in item.model_fields.items():
+                names.add(info.alias or name)
+                pending.append(info.annotation)
+        else:
+            pending.extend(getattr(item, "__args__", ()))
+    return names
