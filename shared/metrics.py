@@ -1,0 +1,64 @@
+"""The one table of metrics. Names follow Prometheus' rules: base units, `_total` for counters, bounded labels."""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY: Final = CollectorRegistry(auto_describe=True)
+
+_DELAY_BUCKETS: Final = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 900, 3600, 21600, 86400)
+
+RECORDS_IN: Final = Counter("frontwire_records_in_total", "Records read by a stage.", ["stage"], registry=REGISTRY)
+RECORDS_OUT: Final = Counter(
+    "frontwire_records_out_total", "Records written by a stage and acknowledged.", ["stage"], registry=REGISTRY
+)
+RECORDS_DROPPED: Final = Counter(
+    "frontwire_records_dropped_total", "Records that end at a stage on purpose.", ["stage", "reason"], registry=REGISTRY
+)
+DEAD_LETTERS: Final = Counter(
+    "frontwire_dead_letters_total", "Records sent to a dead-letter topic.", ["stage", "reason"], registry=REGISTRY
+)
+RETRIES: Final = Counter(
+    "frontwire_retries_total", "Attempts repeated because something outside is unwell.", ["stage"], registry=REGISTRY
+)
+PROCESSING_SECONDS: Final = Histogram(
+    "frontwire_processing_seconds", "Time to transform one record.", ["stage"],
+    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5), registry=REGISTRY,
+)  # fmt: skip
+LAG_RECORDS: Final = Gauge(
+    "frontwire_lag_records", "Records waiting in front of a stage on this worker.", ["stage"], registry=REGISTRY
+)
+LAG_SECONDS: Final = Gauge(
+    "frontwire_lag_seconds", "Age of the record a stage works on; 0 when nothing waits.", ["stage"], registry=REGISTRY
+)
+READY: Final = Gauge("frontwire_ready", "1 when the stage can do its work, else 0.", ["stage"], registry=REGISTRY)
+SEARCHABLE_DELAY_SECONDS: Final = Histogram(
+    "frontwire_searchable_delay_seconds", "From fetched to accepted by Elasticsearch.", ["stage"],
+    buckets=_DELAY_BUCKETS, registry=REGISTRY,
+)  # fmt: skip
+CONFIG_RELOADS: Final = Counter(
+    "frontwire_config_reloads_total", "Configuration reloads.", ["file", "outcome"], registry=REGISTRY
+)
+CONFIG_REFUSED: Final = Gauge(
+    "frontwire_config_refused", "1 while an edited configuration file is refused.", ["file"], registry=REGISTRY
+)
+FEED_VISITS: Final = Counter("frontwire_feed_visits_total", "Visits of feeds.", ["outcome"], registry=REGISTRY)
+FEED_ARTICLES: Final = Counter(
+    "frontwire_feed_articles_total", "Articles published from a feed.", ["feed"], registry=REGISTRY
+)
+FEED_LAST_SUCCESS: Final = Gauge(
+    "frontwire_feed_last_success_timestamp_seconds", "When a feed was last read.", ["feed"], registry=REGISTRY
+)
+FEED_LAST_NEW: Final = Gauge(
+    "frontwire_feed_last_new_timestamp_seconds", "When a feed last had something new.", ["feed"], registry=REGISTRY
+)
+FEED_FAILURES: Final = Gauge(
+    "frontwire_feed_failures", "Failed visits of a feed in a row.", ["feed"], registry=REGISTRY
+)
+DEDUP_WINDOW_ROWS: Final = Gauge("frontwire_dedup_window_rows", "Articles in the duplicate window.", registry=REGISTRY)
+DEDUP_CANDIDATES_CAPPED: Final = Counter(
+    "frontwire_dedup_candidates_capped_total", "Articles whose candidates were cut at the cap.", registry=REGISTRY
+)
+INDEX_PAUSED: Final = Gauge(
+    "frontwire_index_paused", "1 while the indexer waits for Elasticsearch.", ["stage"], registry=REGISTRY
+)

@@ -1,0 +1,49 @@
+"""What every process does around its work: logs, health, a stop signal."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+
+import structlog
+
+from shared import logs, status_server
+from shared.settings import Settings
+from shared.status_server import Health
+
+log = structlog.get_logger("frontwire.service")
+
+
+@dataclass
+class Service:
+    """A running process: its name, settings, health, and the event that asks it to stop."""
+
+    name: str
+    settings: Settings
+    health: Health
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+
+@contextmanager
+def service(name: str, settings: Settings, *, handle_signals: bool = True) -> Iterator[Service]:
+    """Set up logs and the status server for a process; SIGTERM and SIGINT set `stopping` (unless the runner handles them)."""
+    logs.configure(settings.log_level, settings.log_format, service=name, worker=settings.worker_id)
+    health = Health(name)
+    running = Service(name, settings, health)
+    if handle_signals:
+
+        def stop(signum: int, _: FrameType | None) -> None:
+            log.info("stopping", signal=signal.Signals(signum).name)
+            running.stopping.set()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+    server = status_server.serve(health, settings.metrics_host, settings.metrics_port)
+    log.info("started", metrics=f"http://{settings.metrics_host}:{server.server_port}/metrics")
+    try:
+        yield running
+    finally:
+        server.shutdown()
+        log.info("stopped")
