@@ -1,12 +1,14 @@
 """Configuration that follows its files: a good edit takes effect, a broken one is reported and the last good one stays."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Generic, TypeVar
 
 import structlog
 
+from shared import metrics
 from shared.yaml_config import ConfigError
 
 T = TypeVar("T")
@@ -16,24 +18,25 @@ log = structlog.get_logger("frontwire.config")
 class Reloading(Generic[T]):
     """A value built from files and rebuilt when they change.
 
-    `load` builds it (raising `ConfigError`), `paths` lists the files it is built from, `clock` gives seconds; files are looked at
-    no more often than every `interval` seconds. The first load must succeed: its `ConfigError` is passed on.
+    `name` stands in logs and metrics, `load` builds the value (raising `ConfigError`), `paths` lists the files it is built from,
+    `clock` gives seconds; files are looked at no more often than every `interval` seconds. The first load must succeed: its
+    `ConfigError` is passed on.
     """
 
     def __init__(
         self,
+        name: str,
         load: Callable[[], T],
         paths: Callable[[], Iterable[Path]],
         *,
-        clock: Callable[[], float],
+        clock: Callable[[], float] = time.monotonic,
         interval: float = 1.0,
-        on_result: Callable[[ConfigError | None], None] = lambda _: None,
     ) -> None:
+        self._name = name
         self._load = load
         self._paths = paths
         self._clock = clock
         self._interval = interval
-        self._on_result = on_result
         self._lock = threading.Lock()
         self._seen = self._fingerprint()
         self._value = load()
@@ -63,8 +66,9 @@ class Reloading(Generic[T]):
                 )
         else:
             self.problem = None
-            log.info("config_loaded", files=[name for name, *_ in seen])
-        self._on_result(self.problem)
+            log.info("config_loaded", config=self._name, files=len(seen))
+        metrics.CONFIG_RELOADS.labels(self._name, "refused" if self.problem else "loaded").inc()
+        metrics.CONFIG_REFUSED.labels(self._name).set(1 if self.problem else 0)
 
     def _fingerprint(self) -> tuple[tuple[str, int, int], ...]:
         return tuple(sorted(_stat(path) for path in self._paths()))

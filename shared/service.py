@@ -1,8 +1,9 @@
 """What every process does around its work: logs, health, a stop signal."""
 
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
@@ -10,8 +11,9 @@ from types import FrameType
 import structlog
 
 from shared import logs, status_server
-from shared.settings import Settings
+from shared.settings import Settings, SettingsError, load_settings
 from shared.status_server import Health
+from shared.yaml_config import ConfigError
 
 log = structlog.get_logger("frontwire.service")
 
@@ -47,3 +49,12 @@ def service(name: str, settings: Settings, *, handle_signals: bool = True) -> It
     finally:
         server.shutdown()
         log.info("stopped")
+
+
+def main(run: Callable[[Settings], None]) -> None:
+    """Run a service as `python -m services.NAME`: settings from the environment, a refusal as clear lines and exit code 2."""
+    try:
+        run(load_settings())
+    except (ConfigError, SettingsError) as refusal:
+        sys.stderr.write(f"refused to start:\n{refusal}\n")
+        sys.exit(2)

@@ -45,6 +45,10 @@ class Settings(BaseSettings):
     )
     elasticsearch_ca_file: Path | None = Field(default=None, description="CA certificate of Elasticsearch")
 
+    elasticsearch_templates: Path = Field(
+        default=Path("deploy/elasticsearch"), description="folder of the index templates"
+    )
+
     config_dir: Path = Field(
         default=Path("deploy/config"), description="folder of feeds.yaml, watchlist.yaml and aliases/"
     )

@@ -42,6 +42,7 @@ class Article(Protocol):
 
 In = TypeVar("In", bound=Model)
 M = TypeVar("M", bound=Model)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,43 @@ class TooManyBugs(RuntimeError):
 
 
 @dataclass
+class Guard:
+    """Holds the three outcomes for one stage: what may be thrown at a record becomes a refusal, a retry or a stop."""
+
+    stage: str
+    source: Topic
+    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    _bugs_in_a_row: int = field(default=0, init=False)
+
+    def attempt(self, record: Record, make: Callable[[], T]) -> T | Outcome:
+        """Return what `make` makes of the record, or the outcome of its refusal.
+
+        Raises `Transient` (retry the same record) and `TooManyBugs` (stop the service).
+        """
+        try:
+            made = make()
+        except Transient:
+            raise
+        except Rejected as refusal:
+            self._bugs_in_a_row = 0
+            return self.refuse(record, refusal)
+        except Exception as bug:
+            self._bugs_in_a_row += 1
+            log.exception("bug", stage=self.stage, origin=record.origin, trace=trace_of(record))
+            if self._bugs_in_a_row >= MAX_CONSECUTIVE_BUGS:
+                raise TooManyBugs(
+                    f"{self.stage}: {self._bugs_in_a_row} records in a row failed, last: {bug!r}"
+                ) from bug
+            return self.refuse(record, Rejected(Reason.BUG, repr(bug)))
+        self._bugs_in_a_row = 0
+        return made
+
+    def refuse(self, record: Record, refusal: Rejected) -> Outcome:
+        """Return the outcome that dead-letters a record."""
+        return refuse(record, self.source, self.stage, refusal, self.clock())
+
+
+@dataclass
 class Stage(Generic[In]):
     """One worker stage: reads `source` as `model`, applies the pure `transform`, writes its results to `sink`."""
 
@@ -95,8 +133,10 @@ class Stage(Generic[In]):
     model: type[In]
     sink: Topic
     transform: Callable[[In], Iterable[Article]]
-    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
-    _bugs_in_a_row: int = field(default=0, init=False)
+    guard: Guard = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.guard = Guard(self.name, self.source)
 
     def process(self, record: Record) -> Outcome:
         """Return what becomes of one record.
@@ -105,22 +145,12 @@ class Stage(Generic[In]):
         """
         if record.value is None:
             return self._pass_tombstone(record)
-        try:
-            article = decode(record, self.model)
-            outputs = tuple(article_message(self.sink, out) for out in self.transform(article))
-            _refuse_too_large(outputs)
-        except Transient:
-            raise
-        except Rejected as refusal:
-            self._bugs_in_a_row = 0
-            return refuse(record, self.source, self.name, refusal, self.clock())
-        except Exception as bug:
-            self._bugs_in_a_row += 1
-            log.exception("bug", stage=self.name, origin=record.origin, trace=trace_of(record))
-            if self._bugs_in_a_row >= MAX_CONSECUTIVE_BUGS:
-                raise TooManyBugs(f"{self.name}: {self._bugs_in_a_row} records in a row failed, last: {bug!r}") from bug
-            return refuse(record, self.source, self.name, Rejected(Reason.BUG, repr(bug)), self.clock())
-        self._bugs_in_a_row = 0
+        return self.guard.attempt(record, lambda: self._transform(record))
+
+    def _transform(self, record: Record) -> Outcome:
+        article = decode(record, self.model)
+        outputs = tuple(article_message(self.sink, out) for out in self.transform(article))
+        _refuse_too_large(outputs)
         return Outcome(outputs=outputs)
 
     def _pass_tombstone(self, record: Record) -> Outcome:

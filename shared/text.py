@@ -1,10 +1,12 @@
 """Folding of text for search: lower case, Latin marks and đ folded, Cyrillic untouched."""
 
+import re
 import unicodedata
 from typing import Final
 
-_STROKED: Final = str.maketrans({"đ": "d", "Đ": "d", "ð": "d"})
-_COMBINING_LATIN_BASES: Final = frozenset("abcdefghijklmnopqrstuvwxyz")
+_STROKED: Final = str.maketrans({"đ": "d", "ð": "d"})
+# After NFD the marks follow their base letter: those on Latin letters go, й, ї and ё keep theirs.
+_MARKS_ON_LATIN: Final = re.compile("(?<=[a-z])[\u0300-\u036f]+")
 
 
 def fold(text: str) -> str:
@@ -13,15 +15,8 @@ def fold(text: str) -> str:
     >>> fold("Đầu hàng ở Київ")
     'dau hang o київ'
     """
+    text = text.lower()
     if text.isascii():
-        return text.lower()
-    folded: list[str] = []
-    base = ""
-    for character in unicodedata.normalize("NFD", text.lower().translate(_STROKED)):
-        if unicodedata.combining(character):
-            if base in _COMBINING_LATIN_BASES:
-                continue
-        else:
-            base = character
-        folded.append(character)
-    return unicodedata.normalize("NFC", "".join(folded))
+        return text
+    decomposed = unicodedata.normalize("NFD", text.translate(_STROKED))
+    return unicodedata.normalize("NFC", _MARKS_ON_LATIN.sub("", decomposed))

@@ -1,0 +1,6 @@
+"""Starts the indexer: `python -m services.indexer`."""
+
+from services.indexer.run import run
+from shared.service import main
+
+main(run)

@@ -1,0 +1,290 @@
+"""Runs stages on faust-streaming, at least once: an offset is acknowledged only after everything made from it is.
+
+The shape was measured (docs/decisions/0003): concurrency 1; every record is guarded (`Stage.process` never raises for a bad
+one); sends go out in order and their delivery futures are awaited every `BATCH` records or `FLUSH_SECONDS`, then the records are
+acknowledged. Three `kill -9` under load: nothing lost, nothing inverted, 5 % repeated.
+"""
+
+import asyncio
+import signal
+import time
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import faust
+import structlog
+from aiokafka.helpers import create_ssl_context
+from faust import SASLCredentials, SSLCredentials
+
+from shared import metrics
+from shared.errors import Transient
+from shared.kafka_clients import HEARTBEAT_INTERVAL_MS, SESSION_TIMEOUT_MS
+from shared.service import Service
+from shared.settings import Settings
+from shared.stage import Outcome, Record, Stage
+from shared.topics import MAX_DERIVED_BYTES, MEBIBYTE
+
+BATCH: Final = 200
+FLUSH_SECONDS: Final = 0.05
+MAX_RETRY_SECONDS: Final = 30.0
+STOP_SECONDS: Final = 8.0
+
+log = structlog.get_logger("frontwire.faust")
+
+Rows = MutableMapping[str, str]
+
+
+@dataclass(frozen=True)
+class Stateless:
+    """A stage without state."""
+
+    stage: Stage[Any]
+
+
+@dataclass(frozen=True)
+class Stateful:
+    """A stage with a changelogged table on rocksdict, of as many partitions as its source topic.
+
+    `build` gets the table's rows and returns the stage, and what to call whenever the rows are complete: after a start, or when
+    this copy takes over from another.
+    """
+
+    name: str
+    table: str
+    partitions: int
+    build: Callable[[Rows], tuple[Stage[Any], Callable[[], None]]]
+
+
+@dataclass
+class _Pending:
+    events: list[Any] = field(default_factory=list)
+    deliveries: list[Awaitable[Any]] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+
+def make_app(name: str, settings: Settings) -> faust.App:
+    """Return a Faust app with the house's settings; its id is the consumer group `frontwire-<name>`."""
+    datadir = settings.data_dir / "tables" / f"{name}-{settings.worker_id}"
+    return faust.App(
+        f"frontwire-{name}",
+        broker=[f"kafka://{address}" for address in settings.kafka_bootstrap.split(",")],
+        broker_credentials=_credentials(settings),
+        datadir=str(Path(datadir).absolute()),
+        store="rocksdb://?driver=rocksdict",
+        processing_guarantee="at_least_once",
+        broker_session_timeout=SESSION_TIMEOUT_MS / 1000,
+        broker_heartbeat_interval=HEARTBEAT_INTERVAL_MS / 1000,
+        broker_request_timeout=30.0,
+        broker_commit_interval=0.4,
+        broker_commit_every=BATCH,
+        broker_max_poll_records=500,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=MAX_DERIVED_BYTES + MEBIBYTE,
+        producer_acks=-1,
+        producer_compression_type="lz4",
+        producer_linger=0.02,
+        producer_max_batch_size=256 * 1024,
+        producer_max_request_size=MAX_DERIVED_BYTES + MEBIBYTE,
+        stream_wait_empty=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        table_standby_replicas=1,
+        web_enabled=False,
+        autodiscover=False,
+        worker_redirect_stdouts=False,
+    )
+
+
+def _credentials(settings: Settings) -> SASLCredentials | SSLCredentials | None:
+    if settings.kafka_security_protocol == "PLAINTEXT":
+        return None
+    context = None
+    if settings.kafka_security_protocol.endswith("SSL"):
+        context = create_ssl_context(cafile=str(settings.kafka_ca_file) if settings.kafka_ca_file else None)
+    if settings.kafka_security_protocol == "SSL":
+        return SSLCredentials(context)
+    password = settings.kafka_password.get_secret_value() if settings.kafka_password else None
+    return SASLCredentials(
+        username=settings.kafka_username,
+        password=password,
+        ssl_context=context,
+        mechanism=settings.kafka_sasl_mechanism,
+    )
+
+
+class StageRunner:
+    """Drives one stage on one Faust app."""
+
+    def __init__(self, worker: Stateless | Stateful, service: Service, stop: Callable[[], None]) -> None:
+        self.name = worker.stage.name if isinstance(worker, Stateless) else worker.name
+        self.app = make_app(self.name, service.settings)
+        self.failed: BaseException | None = None
+        self._stop = stop
+        self._pending = _Pending()
+        self._flushing = asyncio.Lock()
+        self._working_since_ms = 0
+        self.stage = worker.stage if isinstance(worker, Stateless) else self._with_table(worker)
+        topic = self.app.topic(
+            self.stage.source.name, key_type=bytes, value_type=bytes, partitions=self.stage.source.partitions
+        )
+        self.app.agent(topic, name=self.name, concurrency=1)(self._work)
+        self._register_health(service)
+
+    def _with_table(self, worker: Stateful) -> Stage[Any]:
+        rows = self.app.Table(
+            worker.table, partitions=worker.partitions, key_type=str, value_type=str, options=_ROCKSDB_OPTIONS
+        )
+        stage, on_complete = worker.build(rows)
+
+        async def complete(*_: Any) -> None:
+            on_complete()
+
+        rows.on_recover(complete)
+        return stage
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Start the app, work until `stopping` is set or the stage fails, then flush, commit and stop."""
+        await self.app.start()
+        timer = asyncio.create_task(self._flush_on_timer(stopping))
+        await stopping.wait()
+        timer.cancel()
+        if self.failed is None:
+            await self._flush()
+        await asyncio.wait_for(self.app.stop(), STOP_SECONDS)
+
+    async def _work(self, stream: Any) -> None:
+        async for event in stream.noack().events():
+            record = record_of(event.message)
+            outcome = await self._process(record)
+            for message in outcome.outputs:
+                delivery = await self.app.producer.send(
+                    message.topic.name, message.key, message.value, message.partition, None, list(message.headers)
+                )
+                self._pending.deliveries.append(delivery)
+            self._pending.events.append(event)
+            self._pending.outcomes.append(outcome)
+            self._working_since_ms = record.timestamp_ms
+            if len(self._pending.events) >= BATCH:
+                await self._flush()
+
+    async def _process(self, record: Record) -> Outcome:
+        delay = 0.5
+        while True:
+            started = time.perf_counter()
+            try:
+                outcome = self.stage.process(record)
+            except Transient as unwell:
+                metrics.RETRIES.labels(self.name).inc()
+                log.warning("retrying", stage=self.name, origin=record.origin, reason=str(unwell), delay=delay)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, MAX_RETRY_SECONDS)
+                continue
+            except Exception as fault:
+                self._fail(fault)
+                raise
+            metrics.PROCESSING_SECONDS.labels(self.name).observe(time.perf_counter() - started)
+            return outcome
+
+    async def _flush_on_timer(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            await asyncio.sleep(FLUSH_SECONDS)
+            await self._flush()
+
+    async def _flush(self) -> None:
+        """Await every delivery made so far, then acknowledge the records they came from."""
+        async with self._flushing:
+            if not self._pending.events:
+                return
+            batch, self._pending = self._pending, _Pending()
+            try:
+                await asyncio.gather(*batch.deliveries)
+            except Exception as undelivered:
+                self._fail(undelivered)
+                raise
+            for event in batch.events:
+                event.ack()
+            for outcome in batch.outcomes:
+                count(self.name, outcome)
+
+    def _fail(self, fault: BaseException) -> None:
+        """Stop the process without acknowledging: the records come again after a restart."""
+        log.error("stage_failed", stage=self.name, fault=repr(fault))
+        self.failed = fault
+        self._stop()
+
+    def _register_health(self, service: Service) -> None:
+        service.health.live_when(self.name, lambda: repr(self.failed) if self.failed else None)
+        service.health.ready_when(
+            f"{self.name}-partitions", lambda: None if self._assigned() else "waiting for partitions"
+        )
+        metrics.LAG_RECORDS.labels(self.name).set_function(lambda: float(self._lag()))
+        metrics.LAG_SECONDS.labels(self.name).set_function(self._lag_seconds)
+
+    def _assigned(self) -> bool:
+        return bool(self.app.started and not self.app.rebalancing and self.app.consumer.assignment())
+
+    def _lag(self) -> int:
+        """Return how many records of this copy's partitions are not yet committed."""
+        if not self._assigned():
+            return 0
+        monitor, source = self.app.monitor, self.stage.source.name
+        committed = monitor.tp_committed_offsets
+        return sum(
+            max(0, end - committed.get(partition, 0))
+            for partition, end in monitor.tp_end_offsets.items()
+            if partition.topic == source and partition in self.app.consumer.assignment()
+        )
+
+    def _lag_seconds(self) -> float:
+        return max(0.0, time.time() - self._working_since_ms / 1000) if self._working_since_ms and self._lag() else 0.0
+
+
+_ROCKSDB_OPTIONS: Final[dict[str, Any]] = {"write_buffer_size": 8 * MEBIBYTE, "max_write_buffer_number": 2}
+
+
+def record_of(message: Any) -> Record:
+    """Return a Faust message as a record."""
+    headers = message.headers or ()
+    pairs = headers.items() if isinstance(headers, dict) else headers
+    return Record(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=message.key,
+        value=message.value,
+        headers=tuple((name, value or b"") for name, value in pairs),
+        timestamp_ms=int((message.timestamp or 0) * 1000),
+    )
+
+
+def count(stage: str, outcome: Outcome) -> None:
+    """Add one acknowledged record to the stage's metrics."""
+    metrics.RECORDS_IN.labels(stage).inc()
+    if outcome.refused is not None:
+        metrics.DEAD_LETTERS.labels(stage, outcome.refused.value).inc()
+    elif outcome.dropped is not None:
+        metrics.RECORDS_DROPPED.labels(stage, outcome.dropped.value).inc()
+    else:
+        metrics.RECORDS_OUT.labels(stage).inc(len(outcome.outputs))
+
+
+def run(service: Service, *workers: Stateless | Stateful) -> None:
+    """Run stages in this process until SIGTERM or SIGINT; raises what made a stage fail.
+
+    Each stage is a Faust app of its own: its consumer group scales by itself.
+    """
+    asyncio.run(_run(service, workers))
+
+
+async def _run(service: Service, workers: Sequence[Stateless | Stateful]) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stopping.set)
+    runners = [StageRunner(worker, service, stopping.set) for worker in workers]
+    await asyncio.gather(*(runner.run(stopping) for runner in runners))
+    for runner in runners:
+        if runner.failed is not None:
+            raise runner.failed
