@@ -1,0 +1,31 @@
+"""Which network addresses may be connected to: the pure half of the guard against requests into our own network."""
+
+import ipaddress
+from typing import Final
+
+# What `is_global` lets through although it leads inside, or to everyone: NAT64, 6to4, Teredo, site-local, multicast.
+BLOCKED: Final = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "100.64.0.0/10",
+        "192.88.99.0/24",
+        "224.0.0.0/4",
+        "2001::/32",
+        "2002::/16",
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+        "fec0::/10",
+        "ff00::/8",
+    )
+)
+
+
+def is_public(address: str) -> bool:
+    """Return whether an IP address is a public unicast one; what is no address is not."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(ip, "ipv4_mapped", None)
+    ip = mapped or ip
+    return ip.is_global and not any(ip.version == network.version and ip in network for network in BLOCKED)

@@ -1,0 +1,109 @@
+"""Article pages to text: trafilatura for the body, our own reading of the publication instant.
+
+Runs in the parser process: a page takes 160 ms of processor time, and a hostile one any amount.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import trafilatura
+from lxml import html as lxml_html
+
+from services.fetcher.charsets import decode
+from services.fetcher.transform import Page
+
+# Where outlets state the instant in the head of a page, the most trustworthy first.
+META_NAMES: Final = (
+    "article:published_time",
+    "og:article:published_time",
+    "datepublished",
+    "date.publish",
+    "pubdate",
+    "publishdate",
+    "publish-date",
+    "parsely-pub-date",
+    "sailthru.date",
+    "cxenseparse:recs:publishtime",
+    "dc.date.issued",
+    "dcterms.created",
+    "date",
+)
+_TIME_OF_DAY: Final = re.compile(r"\d{1,2}[:h]\d{2}")
+_VISIBLE_DATE: Final = re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{4}|\d{4}-\d{2}-\d{2}")
+_MAX_VISIBLE: Final = 80
+_MAX_VISITED: Final = 5000
+
+
+def parse_page(body: bytes, url: str, content_type: str | None) -> Page | None:
+    """Return the article of a page, or None when it has no text. Raises UnicodeError when the bytes are no text."""
+    text = decode(body, content_type)
+    if not text.strip():
+        return None
+    tree = lxml_html.document_fromstring(text.encode(), parser=lxml_html.HTMLParser(encoding="utf-8"))
+    published = published_of(tree)
+    document: Any = trafilatura.bare_extraction(
+        tree, url=url or None, include_comments=False, with_metadata=True, deduplicate=False
+    )
+    if document is None or not (document.text or "").strip():
+        return None
+    return Page(
+        text=document.text,
+        title=document.title or None,
+        author=document.author or None,
+        section=(document.categories or [None])[0],
+        published=published,
+    )
+
+
+def published_of(tree: Any) -> str | None:
+    """Return the publication date as a page states it: the first statement with a time of day, else the first of all."""
+    claims = [claim.strip() for claim in _claims(tree) if claim and claim.strip()]
+    return next((claim for claim in claims if _TIME_OF_DAY.search(claim)), claims[0] if claims else None)
+
+
+def _claims(tree: Any) -> Iterator[str | None]:
+    for script in tree.xpath("//script[@type='application/ld+json']/text()"):
+        yield from _json_ld_dates(script)
+    metas: dict[str, str] = {}
+    for meta in tree.xpath("//meta[@content]"):
+        name = meta.get("property") or meta.get("name") or meta.get("itemprop") or ""
+        metas.setdefault(name.lower(), meta.get("content"))
+    for name in META_NAMES:
+        yield metas.get(name)
+    for element in tree.xpath("//*[@itemprop='datePublished']"):
+        yield element.get("datetime") or element.get("content") or element.text_content()[:_MAX_VISIBLE]
+    for element in tree.xpath("//time[@datetime]")[:1]:
+        yield element.get("datetime")
+    yield _visible_date(tree)
+
+
+def _visible_date(tree: Any) -> str | None:
+    """Return the line under the headline that shows the date, as "Thứ Bảy, 22/11/2025, 10:15 (GMT+7)"."""
+    for element in tree.xpath("//*[contains(@class,'date') or contains(@class,'time') or contains(@class,'publish')]"):
+        line = " ".join(element.text_content().split())
+        if len(line) <= _MAX_VISIBLE and _VISIBLE_DATE.search(line):
+            return line
+    return None
+
+
+def _json_ld_dates(script: str) -> Iterator[str]:
+    try:
+        pending = [json.loads(script, strict=False)]
+    except (json.JSONDecodeError, RecursionError):
+        return
+    for _ in range(_MAX_VISITED):
+        if not pending:
+            return
+        node = pending.pop(0)
+        if isinstance(node, list):
+            pending += node
+        elif isinstance(node, dict):
+            kinds = node.get("@type")
+            named = (
+                " ".join(kinds) if isinstance(kinds, list) and all(isinstance(k, str) for k in kinds) else str(kinds)
+            )
+            if isinstance(node.get("datePublished"), str) and re.search("Article|Posting|Blog|Report", named):
+                yield node["datePublished"]
+            pending += [value for value in node.values() if isinstance(value, list | dict)]

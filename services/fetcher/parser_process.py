@@ -1,0 +1,61 @@
+"""The process in which documents of strangers are parsed: reads requests on standard input, answers on standard output.
+
+A request is one line of JSON (`kind`, `url`, `content_type`, `length`) and `length` bytes of document; an answer is one line of
+JSON: `{"items": […]}`, `{"page": …}` or `{"error": "…"}`. It ends when its standard input does, so it never outlives its owner.
+"""
+
+import json
+import signal
+import sys
+from typing import Any, BinaryIO, Final
+
+from services.fetcher.feed_parser import NotAFeed, parse_feed
+
+# Data segment of this process: a document that needs more is refused, before the machine notices.
+MEMORY_LIMIT_BYTES: Final = 400 * 1024 * 1024
+
+
+def main() -> None:
+    """Answer requests until standard input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    limit_memory()
+    serve(sys.stdin.buffer, sys.stdout.buffer)
+
+
+def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Answer every request of a stream, in order."""
+    while line := requests.readline():
+        request = json.loads(line)
+        body = requests.read(request["length"])
+        answers.write(json.dumps(answer(request, body)).encode() + b"\n")
+        answers.flush()
+
+
+def answer(request: dict[str, Any], body: bytes) -> dict[str, Any]:
+    """Return what one document holds; whatever goes wrong in a parser is an `error`, never the end of the process."""
+    try:
+        if request["kind"] == "feed":
+            items = parse_feed(body, request["url"], request["content_type"])
+            return {"items": [item.model_dump(exclude_none=True) for item in items]}
+        # trafilatura takes half a second and 30 MB to load: only when the first page comes.
+        from services.fetcher.page_parser import parse_page
+
+        page = parse_page(body, request["url"], request["content_type"])
+        return {"page": page.model_dump(exclude_none=True) if page else None}
+    except (NotAFeed, UnicodeError) as refusal:
+        return {"error": str(refusal)[:200]}
+    except Exception as bug:  # a parser's bug on a stranger's document concerns that document only
+        return {"error": f"{type(bug).__name__}: {bug}"[:200]}
+
+
+def limit_memory() -> None:
+    """Cap the data segment where the system can."""
+    try:
+        import resource
+    except ImportError:
+        return
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
+
+
+if __name__ == "__main__":
+    main()
