@@ -61,7 +61,7 @@ class Outlet(ConfigModel):
     timezone: str
     feed: Literal["rss", "atom"]
     feed_dates: Literal["rfc822", "gmt_plus", "iso"]
-    feed_text: Literal["summary", "content"]
+    feed_text: Literal["summary", "picture", "content"]
     page_date: Literal["json_ld", "meta", "visible"]
     template: str
     charset: str = "utf-8"

@@ -202,6 +202,9 @@ def _rss(outlet: Outlet, items: list[Item], base_url: str) -> str:
 def _rss_item(outlet: Outlet, item: Item, link: str) -> str:
     article = item.article
     summary = escape(item.damaged(article.summary))
+    if outlet.feed_text == "picture":  # the broken </br> is common
+        picture = f'<a href={quoteattr(link)}><img src="/static/photo.svg"></a></br>'
+        summary = f"<![CDATA[{picture}{summary}]]>"
     content = item.body_html() if outlet.feed_text == "content" else ""
     date = _feed_date(outlet, article)
     parts = [

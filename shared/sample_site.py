@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 DEFAULT_FOLDER: Final = Path(__file__).resolve().parent.parent / "deploy" / "sample"
 DEFAULT_PORT: Final = 8765
+_POLL_SECONDS: Final = 0.02  # how soon the serving thread sees that it should stop
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def serve(folder: Path = DEFAULT_FOLDER, port: int = 0, revised: Collection[str]
     Raises OSError when the port is taken.
     """
     server = _server(folder, port, revised)
-    thread = Thread(target=server.serve_forever, name="sample-site", daemon=True)
+    thread = Thread(target=server.serve_forever, args=[_POLL_SECONDS], name="sample-site", daemon=True)
     thread.start()
     try:
         yield _base_url(server)

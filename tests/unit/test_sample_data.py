@@ -117,6 +117,23 @@ def test_a_visible_date_is_written_the_vietnamese_way() -> None:
     assert "Thứ Năm, 13/11/2025, 07:20 (GMT+7)" in page_text(ITEMS["vi-du/g7-hop-tai-canada"])
 
 
+def test_feeds_hold_a_summary_a_picture_or_the_whole_body() -> None:
+    feeds = {
+        outlet.path: {
+            entry.link.rpartition("/")[2]: entry
+            for entry in feedparser.parse(SITE.pages[outlet.feed_path].body).entries
+        }
+        for outlet in SITE.outlets
+    }
+    pictured = feeds["bao-mau"]["kursk-do-bom-min.html"]
+    assert "<img" in pictured.summary
+    assert ITEMS["bao-mau/kursk-do-bom-min"].article.summary in pictured.summary
+    assert feeds["bao-mau"]["toan-canh-bang-hinh.html"].summary.count("<") == 3
+    assert feeds["tin-thu"]["duc-chuyen-patriot.html"].summary == ITEMS["tin-thu/duc-chuyen-patriot"].article.summary
+    assert "ngừng bắn tại Istanbul" in feeds["tin-van"]["diem-tin-sang-0811.html"].content[0].value
+    assert "Покровська" in feeds["pryklad"]["pokrovsk-oborona.html"].content[0].value
+
+
 def test_feeds_write_their_times_in_three_ways() -> None:
     assert b"<pubDate>Fri, 07 Nov 2025 20:05:00 GMT+7</pubDate>" in SITE.pages["/tin-thu/rss.xml"].body
     assert b"<pubDate>03/11/2025 09:00</pubDate>" in SITE.pages["/tin-thu/rss.xml"].body

@@ -1,6 +1,9 @@
 """The server of the bundled sample news site: pages, conditional requests, damage and later states."""
 
 import http.client
+import signal
+import subprocess
+import sys
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -198,3 +201,14 @@ def test_a_taken_port_ends_with_one_clear_line(base_url: str, capsys: pytest.Cap
         sample_site.main(["--port", port])
     assert stopped.value.code == 1
     assert capsys.readouterr().err.startswith(f"cannot serve on port {port}: ")
+
+
+def test_it_runs_as_a_process_and_ends_with_ctrl_c() -> None:
+    command = [sys.executable, "-m", "shared.sample_site", "--port", "0"]
+    with subprocess.Popen(command, cwd=DEFAULT_FOLDER.parents[1], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        response, _ = request(f"{url}/robots.txt")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=5) == 0
+    assert response.status == 200
