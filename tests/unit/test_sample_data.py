@@ -16,6 +16,8 @@ from lxml import etree
 from lxml import html as lxml_html
 from ruamel.yaml import YAML
 
+from services.fetcher.feeds import load_feeds
+from shared.links import clean_link
 from shared.sample_articles import Item, Outlet, Wart
 from shared.sample_site import DEFAULT_FOLDER, make_site
 from shared.text import fold
@@ -295,6 +297,25 @@ def test_the_feeds_file_lists_every_outlet_as_it_is() -> None:
         assert feed["timezone"] == outlet.timezone
         assert feed["allow_private"] == ["${SAMPLE_HOST}"]
     assert (files["path"], files["kind"]) == ("${SAMPLE_FILES}", "files")
+
+
+def test_the_feeds_file_is_good_configuration_once_its_places_are_filled(tmp_path: Path) -> None:
+    text = (DEFAULT_FOLDER / "feeds.yaml").read_text(encoding="utf-8")
+    places = {"SITE": "http://127.0.0.1:8765", "HOST": "127.0.0.1:8765", "FILES": str(DEFAULT_FOLDER / "files")}
+    for name, value in places.items():
+        text = text.replace(f"${{SAMPLE_{name}}}", value)
+    (tmp_path / "feeds.yaml").write_text(text, encoding="utf-8")
+    feeds = load_feeds(tmp_path / "feeds.yaml")
+    assert len(feeds.feeds) == len(SITE.outlets) + 1
+    assert [feed.name for feed in feeds.feeds if feed.full_text == "feed"] == ["Tin Vắn"]
+
+
+def test_a_repeated_item_is_the_same_link_once_cleaned() -> None:
+    repeated = [row for row in EXPECTED["articles"] if row["outcome"] == "repeated"]
+    assert repeated
+    for row in repeated:
+        base = "http://127.0.0.1:8765"
+        assert clean_link(base + row["path"]) == clean_link(base + ROWS[row["repeats"]]["path"])
 
 
 # The plain files.
