@@ -92,6 +92,11 @@ def serve(folder: Path = DEFAULT_FOLDER, port: int = 0, revised: Collection[str]
         thread.join()
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 64  # a fetcher opens many connections at once; the default of 5 makes it wait for retries
+    daemon_threads = True
+
+
 def _base_url(server: ThreadingHTTPServer) -> str:
     return f"http://127.0.0.1:{server.server_port}"
 
@@ -117,8 +122,7 @@ def _server(folder: Path, port: int, revised: Collection[str]) -> ThreadingHTTPS
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the base class's
             log.debug(format, *args)
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", port), Handler)
     site = make_site(folder, _base_url(server), revised)
     return server
 
