@@ -1,0 +1,76 @@
+"""The comparison form of a text: what is left when everything that differs between copies for technical reasons is gone.
+
+Used for comparing only, never shown: Unicode form, entities, quotes, the place of Vietnamese tone marks, digit grouping, case
+and white space are evened out, and furniture (captions, credits, link tails) is left out by its shape, not by its words.
+"""
+
+import html
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Final
+
+import xxhash
+
+MAX_WORDS: Final = 20_000
+"""Words looked at in one article: what comes after is not compared, so that the work stays bounded."""
+
+_FURNITURE_WORDS: Final = 12
+"""A line of fewer words that does not end like a sentence is furniture: a caption, a credit, a headline, a link."""
+
+_SENTENCE_END: Final = re.compile(r"""[.!?…][\])}"'”’»]*$""")
+_WORD: Final = re.compile(r"\d+(?:[.,]\d+)*|\w+")
+_GROUPED: Final = re.compile(r"[1-9]\d{0,2}(?:[.,]\d{3})+")
+_THIN_SPACES: Final = frozenset("\u00a0\u2009\u202f")
+_SPACED_DIGITS: Final = re.compile(r"(?<=\d)[\u00a0\u2009\u202f](?=\d{3}\b)")
+
+_OLD_TONES: Final = ("òa óa ỏa õa ọa", "òe óe ỏe õe ọe", "ùy úy ủy ũy ụy")
+_NEW_TONES: Final = ("oà oá oả oã oạ", "oè oé oẻ oẽ oẹ", "uỳ uý uỷ uỹ uỵ")
+_TONE_PLACES: Final = dict(zip(" ".join(_NEW_TONES).split(), " ".join(_OLD_TONES).split(), strict=True))
+_TONE: Final = re.compile("o[àáảãạèéẻẽẹ]|u[ỳýỷỹỵ]")
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a text in comparison form, at most `MAX_WORDS`; numbers are words without digit grouping.
+
+    >>> words_of("«Hoà bình», 1.600 quân&nbsp;ở Кupyansk!")[:5]
+    ['hòa', 'bình', '1600', 'quân', 'ở']
+    """
+    even = html.unescape(text) if "&" in text else text
+    even = unicodedata.normalize("NFC", even).lower()
+    even = _TONE.sub(_place_tone, even)
+    if _THIN_SPACES.intersection(even):
+        even = _SPACED_DIGITS.sub("", even)
+    words = _WORD.findall("\n".join(_prose(even)))[:MAX_WORDS]
+    return [_plain_number(word) if word[0].isdigit() else word for word in words]
+
+
+def numbers_of(words: Sequence[str]) -> set[str]:
+    """Return the distinct numbers among words in comparison form."""
+    return {word for word in words if word[0].isdigit()}
+
+
+def exact_hash(words: Sequence[str]) -> str:
+    """Return the hash of the comparison form: two texts with one hash are the same text (32 hexadecimal digits)."""
+    return xxhash.xxh3_128_hexdigest(" ".join(words).encode("utf-8", "surrogatepass"))
+
+
+def _prose(text: str) -> list[str]:
+    """Return the lines that read as prose; all lines when prose is the smaller part (a list, a live ticker)."""
+    lines = [line.strip() for line in text.splitlines()]
+    prose = [line for line in lines if _is_prose(line)]
+    return prose if 2 * sum(map(len, prose)) >= sum(map(len, lines)) else lines
+
+
+def _is_prose(line: str) -> bool:
+    return bool(_SENTENCE_END.search(line)) or line.count(" ") + 1 >= _FURNITURE_WORDS
+
+
+def _place_tone(match: re.Match[str]) -> str:
+    return _TONE_PLACES[match[0]]
+
+
+def _plain_number(word: str) -> str:
+    if _GROUPED.fullmatch(word):
+        return word.replace(".", "").replace(",", "")
+    return word.replace(",", ".")

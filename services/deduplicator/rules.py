@@ -1,0 +1,96 @@
+"""When is an article a copy of another, or a piece of it? The thresholds, and the arithmetic they are held against.
+
+No threshold on similarity alone separates copies from articles on one event: an edited copy goes down to .31, two daily
+bulletins of one template reach .51. Containment lifts edited copies above .55 and numbers tell the bulletins apart.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+
+from services.deduplicator.rows import Row
+from services.deduplicator.sketching import MAX_NUMBERS
+
+DECISION_VERSION: Final = 1
+
+BASE_CONTAINMENT: Final = 0.72
+NUMBERS_AGREE_CONTAINMENT: Final = 0.55
+NUMBERS_DISAGREE_CONTAINMENT: Final = 0.85
+NUMBERS_AGREE: Final = 0.75
+NUMBERS_DISAGREE: Final = 0.5
+ENOUGH_NUMBERS: Final = 4
+COMPARABLE_SIZE: Final = 0.35
+"""Below this ratio of sizes the estimate of containment and the agreement of numbers are too rough to move the threshold."""
+SAME_ARTICLE_SIZE: Final = 0.69
+"""Two texts of which the shorter is at least this share of the longer are one article; else one is a piece of the other."""
+MIN_SHINGLES: Final = 8
+"""Texts of fewer shingles are copies only when they are the same text: nothing can be estimated from so few."""
+
+
+class Relation(StrEnum):
+    """How a text relates to another one."""
+
+    CONTAINED = "contained"
+    EXACT = "exact"
+    NEAR = "near"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The relation of two texts and the numbers it follows from; scores are shares from 0 to 1."""
+
+    relation: Relation
+    similarity: float
+    containment: float
+    number_agreement: float | None
+    threshold: float
+
+
+def estimated_containment(similarity: float, shingles: int, other_shingles: int) -> float:
+    """Return the share of the smaller shingle set that lies in the other one, from the Jaccard similarity of the two."""
+    smaller = max(min(shingles, other_shingles), 1)
+    return min(similarity * (shingles + other_shingles) / ((1 + similarity) * smaller), 1.0)
+
+
+def judge(row: Row, exact: bytes, other: Row, similarity: float) -> Verdict:
+    """Return how an article (its row and exact hash) relates to one in the window, given their estimated similarity."""
+    agreement = number_agreement(row, other)
+    smaller, larger = sorted((max(row.shingles, 1), max(other.shingles, 1)))
+    size = smaller / larger
+    threshold = _threshold(agreement, size, min(len(row.numbers), len(other.numbers)))
+    if exact == other.exact:
+        return Verdict(Relation.EXACT, 1.0, 1.0, agreement, threshold)
+    containment = estimated_containment(similarity, row.shingles, other.shingles)
+    if containment < threshold or smaller < MIN_SHINGLES:
+        relation = Relation.NONE
+    else:
+        relation = Relation.NEAR if size >= SAME_ARTICLE_SIZE else Relation.CONTAINED
+    return Verdict(relation, round(similarity, 4), round(containment, 4), agreement, threshold)
+
+
+def number_agreement(row: Row, other: Row) -> float | None:
+    """Return the share of the shorter list of numbers that is in the other one, None when one text has none.
+
+    A sketch keeps the smallest hashes of a long list: only the range that both lists cover is held together.
+    """
+    numbers, others = row.numbers, other.numbers
+    ceiling = min((held[-1] for held in (numbers, others) if len(held) == MAX_NUMBERS), default=None)
+    if ceiling is not None:
+        numbers, others = numbers[numbers <= ceiling], others[others <= ceiling]
+    fewer = min(len(numbers), len(others))
+    if not fewer:
+        return None
+    return round(len(np.intersect1d(numbers, others)) / fewer, 4)
+
+
+def _threshold(agreement: float | None, size: float, numbers: int) -> float:
+    if agreement is None or size < COMPARABLE_SIZE:
+        return BASE_CONTAINMENT
+    if agreement >= NUMBERS_AGREE:
+        return NUMBERS_AGREE_CONTAINMENT
+    if agreement < NUMBERS_DISAGREE and numbers >= ENOUGH_NUMBERS:
+        return NUMBERS_DISAGREE_CONTAINMENT
+    return BASE_CONTAINMENT

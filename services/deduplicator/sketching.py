@@ -1,0 +1,147 @@
+"""A text turned into a MinHash signature and candidate keys: the CPU-heavy part, without state.
+
+The signature is over runs of three words and estimates how alike two texts are. The keys find the texts that are worth
+holding against each other: each is the smallest run of six words under one permutation, so that an article and its excerpt
+share some whenever whole phrases survive. (On the development set 24 such keys miss no copy, 40 bands of three rows with
+8 keys of the lead miss 1 %: docs/decisions/0008.)
+
+The bytes are ours (version 1): a change of any constant here needs a new `SKETCH_VERSION`, and sketches of two versions are
+never held against each other. MinHash: Broder, "On the resemblance and containment of documents", 1997; low bits of the
+minima are enough to estimate it (Li and König, "b-Bit Minwise Hashing", 2010).
+"""
+
+import base64
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import xxhash
+
+from services.deduplicator.comparison import exact_hash, numbers_of
+from shared.models import Sketch
+
+SKETCH_VERSION: Final = 1
+PERMUTATIONS: Final = 128
+PHRASE_KEYS: Final = 24
+"""The first `PHRASE_KEYS` keys of a sketch find copies, the others are the terms of its story."""
+MAX_NUMBERS: Final = 16
+
+_SHINGLE_WORDS: Final = 3
+_PHRASE_WORDS: Final = 6
+_CHUNK: Final = 256
+
+Hashes = npt.NDArray[np.uint64]
+
+
+def _fixed(purpose: str, count: int) -> Hashes:
+    """Return `count` fixed pseudo-random 64-bit numbers: the same on every machine and with every numpy."""
+    return np.array([xxhash.xxh3_64_intdigest(purpose.encode(), seed=i) for i in range(count)], np.uint64)
+
+
+_FACTORS: Final = (_fixed("factor", PERMUTATIONS) | np.uint64(1)).astype(np.uint32)
+_PLACES: Final = _fixed("place", _PHRASE_WORDS) | np.uint64(1)
+_KEY_SALTS: Final = _fixed("key", PHRASE_KEYS)
+
+
+@dataclass(frozen=True)
+class Features:
+    """A sketch as arrays: what the decision computes with. Sorted numbers and terms; keys and terms are 64-bit hashes."""
+
+    exact: bytes
+    signature: npt.NDArray[np.uint8]
+    keys: Hashes
+    terms: Hashes
+    numbers: Hashes
+    shingles: int
+
+
+def sketch_words(words: Sequence[str], terms: Iterable[str]) -> Sketch:
+    """Return the sketch of a text given as words in comparison form and of the terms that name its story.
+
+    A text without words has no keys: it is never a copy of anything.
+    """
+    hashes = np.fromiter(map(_word_hash, words), np.uint64, len(words))
+    shingles = _runs(hashes, _SHINGLE_WORDS)
+    if len(shingles):
+        signature = _mix(_minima(shingles, PERMUTATIONS)).astype(np.uint8)
+        keys = _mix(_minima(_runs(hashes, _PHRASE_WORDS), PHRASE_KEYS) ^ _KEY_SALTS)
+    else:
+        signature, keys = np.zeros(PERMUTATIONS, np.uint8), np.empty(0, np.uint64)
+    return Sketch(
+        version=SKETCH_VERSION,
+        exact=exact_hash(words),
+        signature=_encode(signature),
+        keys=_encode(np.concatenate((keys, _hash_all(terms)))),
+        numbers=_encode(np.sort(_hash_all(numbers_of(words)))[:MAX_NUMBERS]),
+        shingles=len(shingles),
+    )
+
+
+def features_of(sketch: Sketch) -> Features:
+    """Return a sketch as arrays; raises ValueError when it is not of this version or is damaged."""
+    if sketch.version != SKETCH_VERSION:
+        raise ValueError(f"sketch version {sketch.version}, this decision reads {SKETCH_VERSION}")
+    signature = np.frombuffer(base64.b64decode(sketch.signature, validate=True), np.uint8)
+    if len(signature) != PERMUTATIONS:
+        raise ValueError(f"signature of {len(signature)} bytes, {PERMUTATIONS} expected")
+    keys = _decode(sketch.keys)
+    phrase_keys = PHRASE_KEYS if sketch.shingles else 0
+    return Features(
+        exact=bytes.fromhex(sketch.exact)[:8],
+        signature=signature,
+        keys=keys[:phrase_keys],
+        terms=keys[phrase_keys:],
+        numbers=_decode(sketch.numbers),
+        shingles=sketch.shingles,
+    )
+
+
+@lru_cache(maxsize=1 << 17)
+def _word_hash(word: str) -> int:
+    return xxhash.xxh3_64_intdigest(word.encode("utf-8", "surrogatepass"))
+
+
+def _runs(hashes: Hashes, length: int) -> Hashes:
+    """Return the distinct hashes of all runs of `length` words; a shorter text is one run."""
+    if not len(hashes):
+        return hashes
+    length = min(length, len(hashes))
+    count = len(hashes) - length + 1
+    total = hashes[:count] * _PLACES[0]
+    for place in range(1, length):
+        total += hashes[place : place + count] * _PLACES[place]
+    ordered = np.sort(_mix(total))
+    distinct: Hashes = ordered[np.append(True, ordered[1:] != ordered[:-1])]
+    return distinct
+
+
+def _mix(values: Hashes) -> Hashes:
+    """Return well-spread 64-bit values (the finaliser of splitmix64, Steele et al. 2014)."""
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
+
+
+def _minima(runs: Hashes, permutations: int) -> Hashes:
+    """Return for each permutation of the 32-bit numbers (an odd factor) the smallest image of a run."""
+    short = (runs >> np.uint64(32)).astype(np.uint32)[:, None]
+    factors = _FACTORS[:permutations]
+    minima: npt.NDArray[np.uint32] = (short[:_CHUNK] * factors).min(axis=0)
+    for start in range(_CHUNK, len(short), _CHUNK):
+        np.minimum(minima, (short[start : start + _CHUNK] * factors).min(axis=0), out=minima)
+    return minima.astype(np.uint64)
+
+
+def _hash_all(values: Iterable[str]) -> Hashes:
+    return np.fromiter(map(_word_hash, values), np.uint64)
+
+
+def _encode(values: npt.NDArray[np.uint64] | npt.NDArray[np.uint8]) -> str:
+    return base64.b64encode(values.astype(values.dtype.newbyteorder("<")).tobytes()).decode()
+
+
+def _decode(text: str) -> Hashes:
+    return np.frombuffer(base64.b64decode(text, validate=True), "<u8").astype(np.uint64)

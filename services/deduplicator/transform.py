@@ -1,0 +1,149 @@
+"""The deduplicator's two rules: `sketch` has no state, `decide` is asked about one article after the other.
+
+Three answers are kept apart: a copy joins the cluster of what it copies; a piece (a teaser, one article of a glued file) is
+tied to the whole by `duplicate_of` and keeps a cluster of its own; different articles on one event share a story.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from services.deduplicator.comparison import words_of
+from services.deduplicator.rows import Answer, Method, Row, answered, new_row
+from services.deduplicator.rules import DECISION_VERSION, Relation, Verdict, judge
+from services.deduplicator.sketching import features_of, sketch_words
+from services.deduplicator.window import Candidate, Window, article_time
+from shared.errors import Reason, Rejected
+from shared.models import Decision, ExtractedArticle, SketchedArticle, UniqueArticle, milliseconds
+
+MAX_EDGES: Final = 12
+"""Articles named in `duplicate_of`, the likeliest first."""
+SHORT_WORDS: Final = 20
+"""A body of fewer words is compared together with its title: "More soon." is no copy of the next "More soon."."""
+
+MAX_LINKS: Final = 5
+"""Further stories named in `linked_stories`."""
+
+_MAX_SEQUENCE: Final = 999
+_RANKS: Final = {Relation.EXACT: 0, Relation.NEAR: 1, Relation.CONTAINED: 2, Relation.NONE: 3}
+_METHODS: Final[dict[Relation, Method]] = {
+    Relation.EXACT: "exact",
+    Relation.NEAR: "near",
+    Relation.CONTAINED: "contained",
+    Relation.NONE: "new",
+}
+
+
+def sketch(article: ExtractedArticle) -> Iterator[SketchedArticle]:
+    """Yield the article with the sketch of its text: the CPU-heavy part of the decision, in any number of workers."""
+    words = words_of(article.body)
+    if len(words) < SHORT_WORDS:
+        words = words_of(f"{article.title}\n{article.body}")
+    yield SketchedArticle.model_construct(**vars(article), sketch=sketch_words(words, ()))
+
+
+def decide(article: SketchedArticle, *, window: Window) -> Iterator[UniqueArticle]:
+    """Yield the article with its cluster, its story and the reasons, and remember it in the window.
+
+    The answer follows from the articles before it in the one order. A text that was answered before gets the same answer again.
+    Raises `Rejected` when the sketch cannot be read.
+    """
+    try:
+        features = features_of(article.sketch)
+    except ValueError as error:
+        raise Rejected(Reason.UNSUPPORTED_SCHEMA, str(error)) from None
+    known = window.recall(article.article_id)
+    fetched_ms = milliseconds(article.fetched_at)
+    repeated = known and known.answer_to(features.exact, fetched_ms)
+    if known and repeated:
+        yield _unique(article, known, repeated)
+        return
+    now = window.moment(article.fetched_at)
+    time = article_time(article.published.value, article.first_seen_at, backlog=article.backlog)
+    row = new_row(features, cluster=article.article_id, story=article.article_id, time=time)
+    verdicts = _verdicts(row, features.exact, window.similar(row, now, besides=article.article_id))
+    answer, row = _answer(article, row, features.exact, verdicts, known)
+    window.remember(article.article_id, row, now)
+    yield _unique(article, row, answer)
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """An article of the window and how the new one relates to it."""
+
+    article_id: str
+    row: Row
+    verdict: Verdict
+
+
+def _verdicts(row: Row, exact: bytes, candidates: list[Candidate]) -> list[_Judged]:
+    """Return the candidates with their verdicts: the same text, then copies, then pieces, then what is neither."""
+    judged = [_Judged(c.article_id, c.row, judge(row, exact, c.row, c.similarity)) for c in candidates]
+    return sorted(judged, key=lambda j: (_RANKS[j.verdict.relation], -j.verdict.containment, j.row.order))
+
+
+def _answer(
+    article: SketchedArticle, row: Row, exact: bytes, judged: list[_Judged], known: Row | None
+) -> tuple[Answer, Row]:
+    """Return the answer for an article and its row with the ids it keeps for ever and the answer."""
+    matches = [j for j in judged if j.verdict.relation is not Relation.NONE]
+    first = matches[0] if matches else None
+    if known:
+        row = replace(row, cluster=known.cluster, story=known.story, answers=known.answers)
+    elif first:
+        is_copy = first.verdict.relation is not Relation.CONTAINED
+        row = replace(row, cluster=first.row.cluster if is_copy else row.cluster, story=first.row.story)
+    others = [j.article_id for j in matches if j.row.cluster != row.cluster]
+    original = [row.cluster] if row.cluster != article.article_id else []
+    nearest = judged[0] if judged else None
+    fetched_ms = milliseconds(article.fetched_at)
+    answer = Answer(
+        text=exact,
+        fetched_ms=fetched_ms,
+        method="revision" if known else _METHODS[first.verdict.relation if first else Relation.NONE],
+        neighbour=nearest.article_id if nearest else None,
+        similarity=nearest.verdict.similarity if nearest else None,
+        containment=nearest.verdict.containment if nearest else None,
+        number_agreement=nearest.verdict.number_agreement if nearest else None,
+        threshold=nearest.verdict.threshold if nearest else None,
+        candidates=len(judged),
+        version=DECISION_VERSION,
+        sequence=_sequence(known, fetched_ms),
+        duplicate_of=tuple((original + others)[:MAX_EDGES]),
+        linked_stories=tuple(_distinct(j.row.story for j in matches if j.row.story != row.story)[:MAX_LINKS]),
+    )
+    return answer, answered(row, answer)
+
+
+def _sequence(known: Row | None, fetched_ms: int) -> int:
+    """Return the decision's number among those on one fetch: a later decision on the same fetch must win in the index."""
+    if known is None or known.answers[0].fetched_ms != fetched_ms:
+        return 0
+    return min(known.answers[0].sequence + 1, _MAX_SEQUENCE)
+
+
+def _distinct(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(values))
+
+
+def _unique(article: SketchedArticle, row: Row, answer: Answer) -> UniqueArticle:
+    fields = {name: value for name, value in vars(article).items() if name != "sketch"}
+    decision = Decision(
+        method=answer.method,
+        neighbour=answer.neighbour,
+        similarity=answer.similarity,
+        containment=answer.containment,
+        number_agreement=answer.number_agreement,
+        threshold=answer.threshold,
+        candidates=answer.candidates,
+        version=str(answer.version),
+    )
+    return UniqueArticle.model_construct(
+        **fields,
+        cluster_id=row.cluster,
+        story_id=row.story,
+        duplicate_of=list(answer.duplicate_of),
+        linked_stories=list(answer.linked_stories),
+        decision=decision,
+        decision_seq=answer.sequence,
+    )

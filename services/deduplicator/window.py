@@ -1,0 +1,252 @@
+"""The articles of the last days that a new one is held against: rows in a table, and a packed index over them in memory.
+
+The rows are the truth and the index follows from them: `rebuild` makes the very same index after a restart. Time is the
+articles' own: the window's time is the latest fetch time seen in it, an article's time its publication.
+"""
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from services.deduplicator.index import KeyIndex
+from services.deduplicator.rows import Row, Words, pack_id, pack_row, row_order, unpack_id, unpack_row
+from services.deduplicator.rules import estimated_containment
+from services.deduplicator.sketching import PERMUTATIONS, PHRASE_KEYS
+
+DAYS: Final = 14
+ARTICLES_A_KEY: Final = 16
+"""Articles that one candidate key leads to: the earliest stay, later ones are found by their other keys."""
+MAX_VERIFIED: Final = 32
+"""Candidates, the likeliest first, that are held against one article in full."""
+EXPIRED_A_STEP: Final = 4
+"""Rows that leave the window with one new article: the window shrinks four times as fast as it grows, in bounded steps."""
+
+_FLOOR: Final = 0.5
+"""Estimated containment below which a candidate is not looked at further."""
+_CHANCE: Final = 1 / 256
+"""Share of one-byte MinHash values that agree by chance."""
+_DAY_SECONDS: Final = 86_400
+_FIRST_CAPACITY: Final = 1024
+_GROWTH: Final = 1.5
+_LOADED_AT_ONCE: Final = 4096
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An article of the window that may be a copy: its row and the estimated Jaccard similarity (0 to 1) with the new one."""
+
+    article_id: str
+    row: Row
+    similarity: float
+
+
+class Window:
+    """The articles that a new one is held against. `rows` maps article id to packed row: a dict, or a changelogged table.
+
+    Counters for metrics: `len(window)` rows, `nbytes` of memory in the index, `capped` keys and candidates that were left out
+    because a limit was reached, `expired` rows.
+    """
+
+    def __init__(self, rows: MutableMapping[str, Any], *, days: float = DAYS) -> None:
+        self._rows = rows
+        self._seconds = int(days * _DAY_SECONDS)
+        self.expired = 0
+        self._unverified = 0
+        self._clear()
+        self.rebuild()
+
+    def _clear(self) -> None:
+        self._copies = KeyIndex(width=PHRASE_KEYS, limit=ARTICLES_A_KEY, capacity=_FIRST_CAPACITY)
+        self._allocate(_FIRST_CAPACITY)
+        self._oldest = self._next_order = 0
+        self._live = 0
+        self._now = 0
+
+    def _allocate(self, capacity: int) -> None:
+        self._signatures = np.zeros((capacity, PERMUTATIONS), np.uint8)
+        self._shingles: Words = np.zeros(capacity, np.uint32)
+        self._times: Words = np.zeros(capacity, np.uint32)
+        self._entered: Words = np.zeros(capacity, np.uint32)
+        self._ids = np.zeros(capacity, "V17")
+        self._occupied = np.zeros(capacity, np.bool_)
+
+    def __len__(self) -> int:
+        return self._live
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held by the index in memory."""
+        return self._copies.nbytes + sum(column.nbytes for column in self._columns())
+
+    @property
+    def capped(self) -> int:
+        """Keys and candidates that were left out because a limit was reached."""
+        return self._copies.refused + self._unverified
+
+    def _columns(self) -> tuple[npt.NDArray[Any], ...]:
+        return (self._signatures, self._shingles, self._times, self._entered, self._ids, self._occupied)
+
+    def recall(self, article_id: str) -> Row | None:
+        """Return the row of an article, None when the window does not hold it."""
+        packed = self._rows.get(article_id)
+        return None if packed is None else unpack_row(packed)
+
+    def moment(self, fetched: datetime) -> int:
+        """Return the window's time once an article fetched then is in it (seconds since 1970)."""
+        return max(self._now, seconds(fetched))
+
+    def similar(self, row: Row, now: int, *, besides: str) -> list[Candidate]:
+        """Return the articles that may be copies of one (its row), the likeliest first; never the article `besides` itself.
+
+        Only what entered the window, and was published, within the window's days of it is looked at.
+        """
+        slots = np.fromiter(self._copies.find(row.phrases), np.int64)
+        slots = slots[self._entered[slots] + self._seconds >= now]
+        slots = slots[np.abs(self._times[slots].astype(np.int64) - row.time) <= self._seconds]
+        if not len(slots):
+            return []
+        agreeing = (self._signatures[slots] == row.signature).mean(axis=1)
+        similarity = np.maximum((agreeing - _CHANCE) / (1 - _CHANCE), 0.0)
+        shingles = self._shingles[slots]
+        containment = [
+            estimated_containment(alike, row.shingles, count)
+            for alike, count in zip(similarity.tolist(), shingles.tolist(), strict=True)
+        ]
+        likeliest = sorted(
+            (-contained, order, slot, alike)
+            for contained, order, slot, alike in zip(
+                containment, self._orders(slots).tolist(), slots.tolist(), similarity.tolist(), strict=True
+            )
+            if contained >= _FLOOR
+        )
+        self._unverified += max(0, len(likeliest) - MAX_VERIFIED)
+        found = ((unpack_id(bytes(self._ids[slot])), alike) for _, _, slot, alike in likeliest[:MAX_VERIFIED])
+        return [Candidate(name, self._row(name), alike) for name, alike in found if name != besides]
+
+    def _row(self, article_id: str) -> Row:
+        return unpack_row(self._rows[article_id])
+
+    def _orders(self, slots: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the place in the one order of each slot: slots are filled round and round in that order."""
+        return self._oldest + (slots - self._oldest) % self._copies.capacity
+
+    def remember(self, article_id: str, row: Row, now: int) -> None:
+        """Put an article at the end of the order (a revision leaves its former place), then let a few expired rows go."""
+        self._release(article_id)
+        self._now = now
+        order = self._next_order
+        if order - self._oldest >= self._copies.capacity:
+            self._grow()
+        slot = order % self._copies.capacity
+        taken = self._copies.link(slot, row.phrases)
+        self._next_order += 1
+        placed = replace(row, order=order, entered=now, phrases_taken=taken)
+        self._occupy(slot, article_id, placed)
+        self._rows[article_id] = pack_row(placed)
+        self._expire()
+
+    def forget(self, article_id: str) -> bool:
+        """Take an article out of the window (a takedown); return whether it was there."""
+        if not self._release(article_id):
+            return False
+        del self._rows[article_id]
+        return True
+
+    def _occupy(self, slot: int, article_id: str, row: Row) -> None:
+        self._signatures[slot] = row.signature
+        self._shingles[slot] = row.shingles
+        self._times[slot] = row.time
+        self._entered[slot] = row.entered
+        self._ids[slot] = pack_id(article_id)
+        self._occupied[slot] = True
+        self._live += 1
+
+    def _release(self, article_id: str) -> bool:
+        row = self.recall(article_id)
+        if row is None:
+            return False
+        slot = row.order % self._copies.capacity
+        if bytes(self._ids[slot]) != pack_id(article_id):
+            return True
+        self._copies.unlink(slot)
+        self._occupied[slot] = False
+        self._live -= 1
+        return True
+
+    def _expire(self) -> None:
+        for _ in range(EXPIRED_A_STEP):
+            slot = self._oldest % self._copies.capacity
+            if self._occupied[slot]:
+                if int(self._entered[slot]) + self._seconds >= self._now:
+                    return
+                self.forget(unpack_id(bytes(self._ids[slot])))
+                self.expired += 1
+            self._oldest += self._oldest < self._next_order
+
+    def _grow(self) -> None:
+        orders = np.arange(self._oldest, self._next_order)
+        old = orders % self._copies.capacity
+        orders, old = orders[self._occupied[old]], old[self._occupied[old]]
+        capacity = int(self._copies.capacity * _GROWTH)
+        new = orders % capacity
+        columns = self._columns()
+        self._copies.grow(capacity, old, new)
+        self._allocate(capacity)
+        for column, former in zip(self._columns(), columns, strict=True):
+            column[new] = former[old]
+
+    def rebuild(self) -> None:
+        """Make the index anew from the rows: at the start, and when the table was recovered or handed over."""
+        self._clear()
+        orders = [row_order(packed) for packed in self._rows.values()]
+        if not orders:
+            return
+        self._oldest, self._next_order = min(orders), max(orders) + 1
+        capacity = max(_FIRST_CAPACITY, int((self._next_order - self._oldest) * _GROWTH))
+        self._copies = KeyIndex(width=PHRASE_KEYS, limit=ARTICLES_A_KEY, capacity=capacity)
+        self._allocate(capacity)
+        items = iter(self._rows.items())
+        while batch := list(islice(items, _LOADED_AT_ONCE)):
+            self._load([(article_id, unpack_row(packed)) for article_id, packed in batch])
+
+    def _load(self, batch: list[tuple[str, Row]]) -> None:
+        slots = np.array([row.order % self._copies.capacity for _, row in batch], np.int64)
+        for slot, (article_id, row) in zip(slots.tolist(), batch, strict=True):
+            self._occupy(slot, article_id, row)
+        self._now = max(self._now, *(row.entered for _, row in batch))
+        self._copies.load(
+            slots, *_linked([row.phrases for _, row in batch], [row.phrases_taken for _, row in batch], PHRASE_KEYS)
+        )
+
+
+def _linked(keys: list[Words], taken: list[int], width: int) -> tuple[Words, npt.NDArray[np.bool_]]:
+    """Return the keys of many rows as one table of `width` columns, and which of them the index holds."""
+    table = np.zeros((len(keys), width), np.uint32)
+    for line, held in zip(table, keys, strict=True):
+        line[: len(held)] = held
+    return table, (np.array(taken)[:, None] >> np.arange(width) & 1).astype(np.bool_)
+
+
+def article_time(published: str | None, first_seen: datetime, *, backlog: bool, days: float = DAYS) -> int:
+    """Return the time that places an article among the others (seconds since 1970).
+
+    It is the time of publication, or of the first sight of an undated article, and never later than that. What a live feed dates
+    before the window is placed at the window's far end (the date is wrong, or an old text was taken up again); what is read
+    from a backlog keeps its date.
+    """
+    seen = seconds(first_seen)
+    if published is None:
+        return seen
+    moment = datetime.fromisoformat(published)
+    stated = min(seconds(moment if moment.tzinfo else moment.replace(tzinfo=UTC)), seen)
+    return stated if backlog else max(stated, seen - int(days * _DAY_SECONDS))
+
+
+def seconds(moment: datetime) -> int:
+    """Return an aware time as whole seconds since 1970 UTC, at least 0."""
+    return max(0, int(moment.timestamp()))
