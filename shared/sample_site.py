@@ -71,7 +71,7 @@ def _unchanged(page: Response, headers: Mapping[str, str]) -> bool:
         since = parsedate_to_datetime(headers["if-modified-since"])
     except (KeyError, ValueError):
         return False
-    return parsedate_to_datetime(page.headers["Last-Modified"]) <= since
+    return parsedate_to_datetime(page.headers["Last-Modified"]).timestamp() <= since.timestamp()
 
 
 @contextmanager
