@@ -1,0 +1,28 @@
+"""The real Kafka and Elasticsearch on a machine without Java and without Docker (docs/decisions/0002)."""
+
+from shared.local_engines.engines import kill, reset, start, start_engine, status, stop
+from shared.local_engines.lock import default_repository
+from shared.local_engines.model import (
+    ENGINE_NAMES,
+    EngineError,
+    EngineName,
+    Engines,
+    EngineSettings,
+    EngineStatus,
+)
+
+__all__ = [
+    "ENGINE_NAMES",
+    "EngineError",
+    "EngineName",
+    "EngineSettings",
+    "EngineStatus",
+    "Engines",
+    "default_repository",
+    "kill",
+    "reset",
+    "start",
+    "start_engine",
+    "status",
+    "stop",
+]
