@@ -5,7 +5,7 @@ bulletins of one template reach .51. Containment lifts edited copies above .55 a
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from typing import Final
 
 import numpy as np
@@ -22,7 +22,7 @@ NUMBERS_AGREE: Final = 0.75
 NUMBERS_DISAGREE: Final = 0.5
 ENOUGH_NUMBERS: Final = 4
 COMPARABLE_SIZE: Final = 0.35
-"""Below this ratio of sizes the estimate of containment and the agreement of numbers are too rough to move the threshold."""
+"""Below this ratio of sizes the estimate of containment is too rough for agreeing numbers to lower the threshold."""
 SAME_ARTICLE_SIZE: Final = 0.69
 """Two texts of which the shorter is at least this share of the longer are one article; else one is a piece of the other."""
 MIN_SHINGLES: Final = 8
@@ -36,6 +36,14 @@ class Relation(StrEnum):
     EXACT = "exact"
     NEAR = "near"
     NONE = "none"
+
+
+class _Numbers(Enum):
+    """What the numbers of two texts say about them. A piece whose numbers are not the whole's is no piece of it."""
+
+    AGREE = auto()
+    DISAGREE = auto()
+    NOTHING = auto()
 
 
 @dataclass(frozen=True)
@@ -60,14 +68,15 @@ def judge(row: Row, exact: bytes, other: Row, similarity: float) -> Verdict:
     agreement = number_agreement(row, other)
     smaller, larger = sorted((max(row.shingles, 1), max(other.shingles, 1)))
     size = smaller / larger
-    threshold = _threshold(agreement, size, min(len(row.numbers), len(other.numbers)))
+    numbers = _numbers_say(agreement, min(len(row.numbers), len(other.numbers)))
+    threshold = _threshold(numbers, size)
     if exact == other.exact:
         return Verdict(Relation.EXACT, 1.0, 1.0, agreement, threshold)
     containment = estimated_containment(similarity, row.shingles, other.shingles)
-    if containment < threshold or smaller < MIN_SHINGLES:
+    relation = Relation.NEAR if size >= SAME_ARTICLE_SIZE else Relation.CONTAINED
+    other_numbers = relation is Relation.CONTAINED and numbers is _Numbers.DISAGREE
+    if containment < threshold or smaller < MIN_SHINGLES or other_numbers:
         relation = Relation.NONE
-    else:
-        relation = Relation.NEAR if size >= SAME_ARTICLE_SIZE else Relation.CONTAINED
     return Verdict(relation, round(similarity, 4), round(containment, 4), agreement, threshold)
 
 
@@ -86,11 +95,17 @@ def number_agreement(row: Row, other: Row) -> float | None:
     return round(len(np.intersect1d(numbers, others)) / fewer, 4)
 
 
-def _threshold(agreement: float | None, size: float, numbers: int) -> float:
-    if agreement is None or size < COMPARABLE_SIZE:
-        return BASE_CONTAINMENT
+def _numbers_say(agreement: float | None, fewer: int) -> _Numbers:
+    if agreement is None:
+        return _Numbers.NOTHING
     if agreement >= NUMBERS_AGREE:
-        return NUMBERS_AGREE_CONTAINMENT
-    if agreement < NUMBERS_DISAGREE and numbers >= ENOUGH_NUMBERS:
+        return _Numbers.AGREE
+    return _Numbers.DISAGREE if agreement < NUMBERS_DISAGREE and fewer >= ENOUGH_NUMBERS else _Numbers.NOTHING
+
+
+def _threshold(numbers: _Numbers, size: float) -> float:
+    if numbers is _Numbers.DISAGREE:
         return NUMBERS_DISAGREE_CONTAINMENT
+    if numbers is _Numbers.AGREE and size >= COMPARABLE_SIZE:
+        return NUMBERS_AGREE_CONTAINMENT
     return BASE_CONTAINMENT

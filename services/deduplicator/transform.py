@@ -93,8 +93,6 @@ def _answer(
     elif first:
         is_copy = first.verdict.relation is not Relation.CONTAINED
         row = replace(row, cluster=first.row.cluster if is_copy else row.cluster, story=first.row.story)
-    others = [j.article_id for j in matches if j.row.cluster != row.cluster]
-    original = [row.cluster] if row.cluster != article.article_id else []
     nearest = judged[0] if judged else None
     fetched_ms = milliseconds(article.fetched_at)
     answer = Answer(
@@ -109,10 +107,21 @@ def _answer(
         candidates=len(judged),
         version=DECISION_VERSION,
         sequence=_sequence(known, fetched_ms),
-        duplicate_of=tuple((original + others)[:MAX_EDGES]),
+        duplicate_of=tuple(_edges(article.article_id, row.cluster, matches)),
         linked_stories=tuple(_distinct(j.row.story for j in matches if j.row.story != row.story)[:MAX_LINKS]),
     )
     return answer, answered(row, answer)
+
+
+def _edges(article_id: str, cluster: str, matches: list[_Judged]) -> list[str]:
+    """Return what an article is a copy of, or ties it to: its cluster's original, then pieces and wholes of other clusters.
+
+    A piece of one copy is a piece of all: what the copies in the cluster are tied to, the article is tied to as well.
+    """
+    others = [j.article_id for j in matches if j.row.cluster != cluster]
+    inherited = [tied for j in matches if j.row.cluster == cluster for tied in j.row.answers[0].duplicate_of]
+    named = (tied for tied in [cluster, *others, *inherited] if tied != article_id)
+    return _distinct(named)[:MAX_EDGES]
 
 
 def _sequence(known: Row | None, fetched_ms: int) -> int:
