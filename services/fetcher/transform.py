@@ -158,13 +158,20 @@ def page_task(feed: Feed, item: Item, article_id: str, seen: Seen, *, now: datet
     )
 
 
+def item_of_page(page: Page) -> Item:
+    """Return a saved page as an item."""
+    return Item(title=page.title, text=page.text, author=page.author, section=page.section, published=page.published)
+
+
 def raw_from_page(task: PageTask, page: Page | None, fetched_at: datetime) -> RawArticle:
-    """Return the raw article of a page task: the page's text, or the feed's when there is no page.
+    """Return the raw article of a page task: the page's text, or the feed's when there is no page or less than half on it.
 
     The feed's title, author and section come first: they are the outlet's own words for its list, where a page's may carry the
     name of the site or a label of the template.
     """
-    text = page.text if page else task.feed_text or ""
+    feed_length = len(_squeeze(_MARKUP.sub(" ", task.feed_text or "")))
+    own = page.text if page and len(_squeeze(page.text)) >= feed_length / 2 else None
+    text = own or task.feed_text or ""
     return RawArticle(
         article_id=task.article_id,
         feed=task.feed,
@@ -172,7 +179,7 @@ def raw_from_page(task: PageTask, page: Page | None, fetched_at: datetime) -> Ra
         url=task.url,
         title=task.title or (page.title if page else None),
         text=text,
-        media_type="text/plain" if page else media_type_of(text),
+        media_type="text/plain" if own else media_type_of(text),
         author=task.author or (page.author if page else None),
         section=task.section or (page.section if page else None),
         feed_published=task.feed_published,

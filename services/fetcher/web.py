@@ -28,7 +28,8 @@ MAX_REDIRECTS: Final = 5
 MAX_HEADER_BYTES: Final = 16 * 1024
 TOTAL_SECONDS: Final = 30.0
 CONNECT_SECONDS: Final = 10.0
-PARALLEL_CONNECTIONS: Final = 64
+# Times the largest body, this bounds memory.
+PARALLEL_CONNECTIONS: Final = 32
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
