@@ -10,7 +10,6 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import faust
@@ -66,12 +65,13 @@ class _Pending:
 
 def make_app(name: str, settings: Settings) -> faust.App:
     """Return a Faust app with the house's settings; its id is the consumer group `frontwire-<name>`."""
-    datadir = settings.data_dir / "tables" / f"{name}-{settings.worker_id}"
+    datadir = (settings.data_dir / "tables" / f"{name}-{settings.worker_id}").absolute()
+    datadir.mkdir(parents=True, exist_ok=True)
     return faust.App(
         f"frontwire-{name}",
         broker=[f"kafka://{address}" for address in settings.kafka_bootstrap.split(",")],
         broker_credentials=_credentials(settings),
-        datadir=str(Path(datadir).absolute()),
+        datadir=str(datadir),
         store="rocksdb://?driver=rocksdict",
         processing_guarantee="at_least_once",
         broker_session_timeout=SESSION_TIMEOUT_MS / 1000,
@@ -125,6 +125,7 @@ class StageRunner:
         self._pending = _Pending()
         self._flushing = asyncio.Lock()
         self._working_since_ms = 0
+        self._draining = False
         self.stage = worker.stage if isinstance(worker, Stateless) else self._with_table(worker)
         topic = self.app.topic(
             self.stage.source.name, key_type=bytes, value_type=bytes, partitions=self.stage.source.partitions
@@ -150,12 +151,16 @@ class StageRunner:
         timer = asyncio.create_task(self._flush_on_timer(stopping))
         await stopping.wait()
         timer.cancel()
+        self._draining = True
         if self.failed is None:
             await self._flush()
+            await self.app.consumer.commit()
         await asyncio.wait_for(self.app.stop(), STOP_SECONDS)
 
     async def _work(self, stream: Any) -> None:
         async for event in stream.noack().events():
+            if self._draining:
+                return
             record = record_of(event.message)
             outcome = await self._process(record)
             for message in outcome.outputs:
@@ -229,12 +234,13 @@ class StageRunner:
         """Return how many records of this copy's partitions are not yet committed."""
         if not self._assigned():
             return 0
-        monitor, source = self.app.monitor, self.stage.source.name
-        committed = monitor.tp_committed_offsets
+        # Faust keeps what the broker said at the assignment only here; its monitor knows only this process's own commits.
+        committed = self.app.consumer._committed_offset
+        assigned = self.app.consumer.assignment()
         return sum(
-            max(0, end - committed.get(partition, 0))
-            for partition, end in monitor.tp_end_offsets.items()
-            if partition.topic == source and partition in self.app.consumer.assignment()
+            max(0, end - (committed[partition] or 0))
+            for partition, end in self.app.monitor.tp_end_offsets.items()
+            if partition.topic == self.stage.source.name and partition in assigned
         )
 
     def _lag_seconds(self) -> float:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewPartitions, NewTopic
 from kafka.errors import TopicAlreadyExistsError
@@ -89,16 +88,14 @@ def _partitions(admin: KafkaAdminClient, topics: list[Topic]) -> dict[str, int]:
     if not topics:
         return {}
     described = admin.describe_topics([topic.name for topic in topics])
-    return {_field(item, "topic", "name"): len(item["partitions"]) for item in described}
-
-
-def _field(item: Any, *names: str) -> Any:
-    return next(item[name] for name in names if name in item)
+    return {item["name"]: len(item["partitions"]) for item in described}
 
 
 def _configs(admin: KafkaAdminClient, topics: list[Topic]) -> dict[str, dict[str, str]]:
     if not topics:
         return {}
     described = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in topics])
-    print(described)
-    return {}
+    return {
+        name: {key: str(entry["value"]) for key, entry in entries.items()}
+        for name, entries in described["topic"].items()
+    }

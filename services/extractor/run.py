@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from services.extractor.transform import extract, knowledge_files, load_knowledge
+from services.extractor.entities import knowledge_files, load_knowledge
+from services.extractor.transform import extract
 from shared import faust_runner
 from shared.models import NormalisedArticle
 from shared.reload import Reloading
@@ -14,16 +15,21 @@ from shared.topics import ARTICLES_EXTRACTED, ARTICLES_NORMALISED
 STAGE: Final = "extractor"
 
 
-def run(settings: Settings) -> None:
-    """Run the extractor until SIGTERM; changed alias sets and watchlists take effect while it runs."""
+def extractor_stage(settings: Settings) -> Stage[NormalisedArticle]:
+    """Return the stage with the alias sets and the watchlist, which are followed while it runs."""
     folder = settings.config_dir
     knowledge = Reloading("knowledge", lambda: load_knowledge(folder), lambda: knowledge_files(folder))
-    stage = Stage(
+    return Stage(
         STAGE,
         ARTICLES_NORMALISED,
         NormalisedArticle,
         ARTICLES_EXTRACTED,
         lambda article: extract(article, knowledge=knowledge.get()),
     )
+
+
+def run(settings: Settings) -> None:
+    """Run the extractor until SIGTERM."""
+    stage = extractor_stage(settings)
     with service(STAGE, settings, handle_signals=False) as running:
         faust_runner.run(running, faust_runner.Stateless(stage))

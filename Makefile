@@ -1,0 +1,57 @@
+# Everything an operator or a developer runs; `make` alone shows this list.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+FRONTWIRE := $(BIN)/frontwire
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up check test prove bench lock format clean
+
+help:  ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP)  ## make .venv from the locked dependencies (hashes verified)
+
+$(STAMP): deploy/requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup  ## the whole wire on real engines with a sample news site; FILES="pattern" adds your own
+	$(FRONTWIRE) demo $(if $(FILES),$(foreach file,$(FILES),--files "$(file)"))
+
+up: setup  ## run everything on this machine with deploy/config, until Ctrl-C
+	$(FRONTWIRE) up
+
+check: setup  ## lint, types, arrows, unit and contract tests: no engines, under 20 seconds
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/pytest -q -n 2 tests/unit tests/contract
+
+test: check  ## every test, on the real Kafka and Elasticsearch
+	$(BIN)/pytest tests/integration tests/e2e
+
+prove: setup  ## the same proofs at their full sizes (up to an hour), written into docs/
+	$(BIN)/pytest -m prove tests
+
+bench: setup  ## measure speed and memory, written into docs/benchmarks.md
+	$(BIN)/python -m tests.bench
+
+lock: setup  ## resolve the dependencies anew and lock them with hashes
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade \
+		pyproject.toml -o deploy/requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		-c deploy/requirements.lock --extra local --extra dev pyproject.toml -o deploy/requirements-dev.lock
+
+format: setup  ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:  ## stop the local engines and delete .venv and .frontwire
+	-$(FRONTWIRE) engines stop
+	rm -rf $(VENV) .frontwire

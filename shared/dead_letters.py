@@ -1,0 +1,144 @@
+"""Dead letters: read them, and send them back to where they came from after a fix."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+from shared import headers
+from shared.errors import Reason
+from shared.kafka_clients import make_consumer, make_producer, record_of
+from shared.settings import Settings
+from shared.stage import Record
+from shared.topics import PIPELINE, Topic, by_name, dead_letter_topic
+
+REPLAY_GROUP: Final = "frontwire-dlq-replay"
+_QUIET_SECONDS: Final = 15.0
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A refused record with what its headers say."""
+
+    record: Record
+
+    @property
+    def reason(self) -> str:
+        """Why it was refused."""
+        return headers.value_of(self.record.headers, headers.DLQ_REASON) or "unknown"
+
+    @property
+    def stage(self) -> str:
+        """The stage that refused it."""
+        return headers.value_of(self.record.headers, headers.DLQ_STAGE) or "unknown"
+
+    @property
+    def error(self) -> str:
+        """What was wrong, at most 200 characters."""
+        return headers.value_of(self.record.headers, headers.DLQ_ERROR) or ""
+
+    @property
+    def origin(self) -> str:
+        """Topic/partition/offset of the refused record."""
+        return headers.value_of(self.record.headers, headers.DLQ_ORIGIN) or ""
+
+    @property
+    def at(self) -> str:
+        """When it was refused (ISO 8601, UTC)."""
+        return headers.value_of(self.record.headers, headers.DLQ_AT) or ""
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether only the first bytes of the value were kept: such a letter cannot be replayed."""
+        return headers.value_of(self.record.headers, headers.DLQ_SHA256) is not None
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What a replay did: letters sent back, and letters left because they were cut or of another reason."""
+
+    sent: int
+    skipped: int
+
+
+def source_of(name: str) -> Topic:
+    """Return the source topic for its own name or its dead-letter topic's; KeyError when there is none."""
+    topic = by_name(name.removesuffix("-dlq"))
+    if topic not in PIPELINE:
+        raise KeyError(name)
+    return topic
+
+
+def read_all(settings: Settings) -> Iterator[tuple[Topic, DeadLetter]]:
+    """Yield every dead letter with its source topic."""
+    for source in PIPELINE:
+        for letter in read(settings, source):
+            yield source, letter
+
+
+def read(settings: Settings, source: Topic) -> Iterator[DeadLetter]:
+    """Yield the dead letters of one topic, oldest first, as far as they go when the reading begins."""
+    consumer = make_consumer(settings, None, "dlq-read")
+    try:
+        partition = TopicPartition(dead_letter_topic(source).name, 0)
+        consumer.assign([partition])
+        consumer.seek_to_beginning(partition)
+        yield from _until_end(consumer, partition)
+    finally:
+        consumer.close()
+
+
+def replay(settings: Settings, source: Topic, *, reason: Reason | None = None, again: bool = False) -> Replayed:
+    """Send dead letters back to their topic, key, value and headers as they were.
+
+    `again` starts from the oldest letter instead of after the last replayed one: the position is the committed offset of a
+    consumer group, kept after the broker acknowledged what was sent. `reason` chooses; letters of other reasons are not passed
+    over for good, so the position then stays when there are any.
+    """
+    consumer = make_consumer(settings, REPLAY_GROUP, "dlq-replay")
+    producer = make_producer(settings, "dlq-replay")
+    partition = TopicPartition(dead_letter_topic(source).name, 0)
+    sent = skipped = others = 0
+    try:
+        consumer.assign([partition])
+        if again or consumer.committed(partition) is None:
+            consumer.seek_to_beginning(partition)
+        for letter in _until_end(consumer, partition):
+            if reason is not None and letter.reason != reason:
+                others += 1
+                continue
+            if letter.is_cut:
+                skipped += 1
+                continue
+            _send_back(producer, source, letter)
+            sent += 1
+        if not others:
+            consumer.commit()
+    finally:
+        consumer.close(autocommit=False)
+        producer.close()
+    return Replayed(sent, skipped + others)
+
+
+def _send_back(producer: KafkaProducer, source: Topic, letter: DeadLetter) -> None:
+    origin_partition = letter.origin.split("/")[1:2]
+    partition = int(origin_partition[0]) if origin_partition and origin_partition[0].isdigit() else 0
+    producer.send(
+        source.name,
+        key=letter.record.key,
+        value=letter.record.value,
+        headers=list(headers.without_dead_letter(letter.record.headers)),
+        partition=min(partition, source.partitions - 1),
+    ).get(timeout=60)
+
+
+def _until_end(consumer: KafkaConsumer, partition: TopicPartition) -> Iterator[DeadLetter]:
+    end = consumer.end_offsets([partition])[partition]
+    deadline = time.monotonic() + _QUIET_SECONDS
+    while consumer.position(partition) < end and time.monotonic() < deadline:
+        for messages in consumer.poll(timeout_ms=500).values():
+            deadline = time.monotonic() + _QUIET_SECONDS
+            for message in messages:
+                yield DeadLetter(record_of(message))
