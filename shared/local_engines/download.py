@@ -10,14 +10,14 @@ from shutil import rmtree
 import requests
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from shared.local_engines.files import folder_lock, open_to_all
 from shared.local_engines.lock import Artefact, repository_path
 from shared.local_engines.model import EngineError
 
 _CONNECTIONS = 4
-_ATTEMPTS = 6
+_ATTEMPTS = 8
 _CHUNK = 1 << 18
 _TIMEOUT = (15, 60)  # seconds to connect, seconds without a byte
 
@@ -91,7 +91,7 @@ def _fetch_one(artefact: Artefact, cache: Path, repository: str, advance: Callab
         for attempt in Retrying(
             retry=retry_if_exception(_is_passing),
             stop=stop_after_attempt(_ATTEMPTS),
-            wait=wait_exponential_jitter(initial=0.2, max=10),
+            wait=wait_exponential(multiplier=0.2, max=10),
             reraise=True,
         ):
             with attempt:
