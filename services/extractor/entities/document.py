@@ -1,0 +1,146 @@
+"""One text on its way through the rules: what was found so far, and which characters are taken."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+import regex
+
+from services.extractor.entities.context import Place
+from services.extractor.entities.grammar import Cue, Grammar
+from services.extractor.entities.lexicon import Hit, Lexicon, Meaning
+from shared.models import EntityType
+
+_WORD: Final = regex.compile(r"(?<![\w'-])(?:(?:\p{Lu}\.){1,3}|\p{Lu}[\p{L}\p{M}'’]*(?:-\p{Lu}[\p{L}\p{M}'’]+)*)")
+_ANY_WORD_BEFORE: Final = regex.compile(r"(\p{L}+)\P{L}*$")
+_ANY_WORD_AFTER: Final = regex.compile(r"\P{L}*(\p{L}+)")
+_SHOUT_REACH: Final = 24
+
+
+@dataclass(slots=True)
+class Span:
+    """A mention found by a rule; `sure` is false for names that only GeoNames knows."""
+
+    start: int
+    end: int
+    type: EntityType
+    canonical: str
+    label: str
+    rule: str
+    alias: str
+    territory: str | None = None
+    sure: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Capital:
+    """A capitalised word: where it stands."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass
+class Document:
+    """An aligned text (`texts.align`) with its hits and the spans found so far."""
+
+    text: str
+    language: str
+    grammar: Grammar
+    hits: list[Hit]
+    spans: dict[int, Span] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, text: str, language: str, lexicon: Lexicon, grammar: Grammar) -> "Document":
+        """Return the document of an aligned text."""
+        document = cls(text, language, grammar, lexicon.find(text))
+        document._taken = bytearray(len(text))
+        return document
+
+    _taken: bytearray = field(default_factory=bytearray)
+
+    @cached_property
+    def folded(self) -> str:
+        """The text in lower case, character by character the same length."""
+        lower = self.text.lower()
+        return lower if len(lower) == len(self.text) else "".join(map(_lower, self.text))
+
+    @cached_property
+    def capitals(self) -> list[Capital]:
+        """All capitalised words and initials, in text order."""
+        return [Capital(match.start(), match.end(), match.group()) for match in _WORD.finditer(self.text)]
+
+    @cached_property
+    def cues_by_end(self) -> dict[int, list[tuple[int, Cue]]]:
+        """The cues that end at a position, with their starts."""
+        ends: dict[int, list[tuple[int, Cue]]] = {}
+        for hit in self.hits:
+            for cue in hit.entry.cues:
+                ends.setdefault(hit.end, []).append((hit.start, cue))
+        return ends
+
+    @cached_property
+    def cues_by_start(self) -> dict[int, list[tuple[int, Cue]]]:
+        """The cues that start at a position, with their ends."""
+        starts: dict[int, list[tuple[int, Cue]]] = {}
+        for hit in self.hits:
+            for cue in hit.entry.cues:
+                starts.setdefault(hit.start, []).append((hit.end, cue))
+        return starts
+
+    def add(self, span: Span) -> None:
+        """Take a span; what it covers gives way."""
+        for start in list(self._starts_within(span.start, span.end)):
+            self.remove(self.spans[start])
+        self.spans[span.start] = span
+        self._taken[span.start : span.end] = b"\1" * (span.end - span.start)
+
+    def remove(self, span: Span) -> None:
+        """Give a span up."""
+        del self.spans[span.start]
+        self._taken[span.start : span.end] = bytes(span.end - span.start)
+
+    def _starts_within(self, start: int, end: int) -> Iterator[int]:
+        return (key for key in range(start, end) if key in self.spans)
+
+    def is_free(self, start: int, end: int) -> bool:
+        """Return whether no span covers any of these characters."""
+        return self._taken.find(1, start, end) < 0
+
+    def span_ending(self, end: int) -> Span | None:
+        """Return the span that ends at a position."""
+        if end <= 0 or not self._taken[end - 1]:
+            return None
+        start = end - 1
+        while start not in self.spans:
+            start -= 1
+        span = self.spans[start]
+        return span if span.end == end else None
+
+    def in_order(self) -> list[Span]:
+        """Return the spans in text order."""
+        return [self.spans[start] for start in sorted(self.spans)]
+
+    def place(self, start: int, end: int, capitals: bool) -> Place:
+        """Return where a name stands, for its context."""
+        return Place(self.text, self.folded, start, end, self.language, capitals)
+
+    def shouted(self, start: int, end: int) -> bool:
+        """Return whether a neighbouring word is all capitals: the name stands in a headline in capitals."""
+        before = _ANY_WORD_BEFORE.search(self.text[max(0, start - _SHOUT_REACH) : start])
+        after = _ANY_WORD_AFTER.match(self.text[end : end + _SHOUT_REACH])
+        return any(match is not None and len(match[1]) > 1 and match[1].isupper() for match in (before, after))
+
+    def span_of(self, start: int, end: int, meaning: Meaning, alias: str) -> Span:
+        """Return a span for a meaning that was chosen."""
+        return Span(
+            start, end, meaning.type, meaning.id, meaning.label, meaning.rule, alias, meaning.territory,
+            sure=meaning.rule != "place",
+        )  # fmt: skip
+
+
+def _lower(character: str) -> str:
+    lower = character.lower()
+    return lower if len(lower) == 1 else character

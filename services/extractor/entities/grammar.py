@@ -1,0 +1,115 @@
+"""The language knowledge that is not operator data: cue words, institutions, first names (data/*.yaml)."""
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Final, Literal
+
+from services.extractor.entities.inflection import decline
+from services.extractor.entities.tables import read_table
+from shared.models import EntityType
+
+_TONED: Final = frozenset("\u0300\u0301\u0303\u0309\u0323\u031b\u0306")
+
+Side = Literal["left", "right", "head", "adjective", "first"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A word that points at a name: `kind` says at what, `side` where it stands, `value` an institution or country code."""
+
+    side: Side
+    kind: str
+    value: str = ""
+    bare: bool = False
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """The tables, ready for look-up."""
+
+    cues: tuple[tuple[str, Cue], ...]
+    vietnamese_names: frozenset[str]
+    vietnamese_surnames: frozenset[str]
+    vietnamese_given: frozenset[str]
+    openers: frozenset[str]
+
+    def is_vietnamese_given(self, word: str) -> bool:
+        """Return whether a word can be a syllable of a Vietnamese name: listed, or capitalised with Vietnamese marks."""
+        if not word or not word[0].isupper() or word.isupper():
+            return False
+        return word in self.vietnamese_given or not _TONED.isdisjoint(unicodedata.normalize("NFD", word))
+
+
+@cache
+def read_grammar() -> Grammar:
+    """Return the grammar of the data folder."""
+    names = read_table("names.yaml")
+    surnames, middle, given = (frozenset(names["vietnamese"][part]) for part in ("surnames", "middle", "given"))
+    openers = frozenset(word for words in names["openers"].values() for word in words)
+    cues = (*_cues(), *_institutions(), *_first_names(names["first"]))
+    return Grammar(cues, surnames | middle, surnames, given, openers)
+
+
+def _cues() -> Iterator[tuple[str, Cue]]:
+    table = read_table("cues.yaml")
+    for side in ("left", "right"):
+        for kind, by_language in table[side].items():
+            for words in by_language.values():
+                for word in words:
+                    yield word, Cue(side, kind)
+
+
+def _institutions() -> Iterator[tuple[str, Cue]]:
+    table = read_table("institutions.yaml")
+    for institution in table["institutions"]:
+        for language in ("en", "ru", "uk", "vi"):
+            for name in institution.get(language, ()):
+                bare = name in institution.get("bare", ())
+                cue = Cue("head", "ORG", institution["id"], bare)
+                yield name, cue
+                if language in ("ru", "uk"):
+                    yield from ((form, cue) for form in {*decline(name, EntityType.ORG, language)} - {name})
+    for code, by_language in table["adjectives"].items():
+        for language, words in by_language.items():
+            for word in words:
+                cue = Cue("adjective", "LOC", code)
+                yield word, cue
+                if language in ("ru", "uk"):
+                    yield from ((form, cue) for form in _adjective_forms(word))
+
+
+def _adjective_forms(word: str) -> set[str]:
+    """Return the endings of a Russian or Ukrainian adjective in -кий, all genders and numbers."""
+    stem = word.removesuffix("ий")
+    return {
+        stem + end
+        for end in (
+            "ого",
+            "ому",
+            "им",
+            "ом",
+            "ая",
+            "ой",
+            "ую",
+            "ое",
+            "ие",
+            "их",
+            "ими",
+            "а",
+            "ої",
+            "ій",
+            "у",
+            "ою",
+            "е",
+            "і",
+        )
+    }
+
+
+def _first_names(table: dict[str, list[str]]) -> Iterator[tuple[str, Cue]]:
+    cue = Cue("first", "PERSON")
+    for name in {*table["latin"], *table["cyrillic"]}:
+        yield name, cue
+        yield from ((form, cue) for form in {*decline(name, EntityType.PERSON)} - {name})

@@ -1,0 +1,158 @@
+"""Persons: by title, first name or initials, and their surnames later in the same article."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Final
+
+import regex
+
+from services.extractor.entities.document import Document, Span
+from services.extractor.entities.runs import Run, cue_before, free_runs, has_first_name
+from services.extractor.entities.slugs import key
+from shared.models import EntityType
+
+People = Mapping[str, tuple[str, str]]
+
+_INITIALS: Final = regex.compile(r"(?<![\p{L}.])(?:\p{Lu}\.[ -]?){1,3}$")
+_ENDING: Final = regex.compile(r"(?<=[a-z]{3})(?:ogo|omu|imu|ovi|evi|iem|em|im|om|oi|oiu|iu|ia|u|a|e|i|o)$")
+_WORD_BEFORE: Final = regex.compile(r"(?<![\w'-])(\p{Lu}[\p{L}'-]+) $")
+
+
+def name_persons(document: Document, people: People) -> None:
+    """Add all persons. `people` gives id and label of known persons by the key of their full name."""
+    for span in document.in_order():
+        if span.type is EntityType.PERSON:
+            _complete(document, span)
+    _drop_places_in_names(document)
+    runs = list(free_runs(document))
+    full = [run for run in runs if len(run.words) > 1 and _is_person(document, run)]
+    for run in full:
+        document.add(_full_name(document, run, people))
+    surnames = _surnames(document)
+    for run in runs:
+        if not document.is_free(run.start, run.end):
+            continue
+        known = surnames.get(stem(run.words[-1])) if len(run.words) == 1 else None
+        if known is not None:
+            document.add(_again(document, run, known))
+        elif len(run.words) == 1 and _leads_to_person(document, run):
+            document.add(_single_name(document, run))
+    for span in document.in_order():
+        if span.rule == "place" and (known := surnames.get(stem(document.text[span.start : span.end]))) is not None:
+            document.add(_again(document, Run(span.start, span.end, ()), known))
+
+
+def stem(word: str) -> str:
+    """Return what the case forms and spellings of a surname have in common."""
+    return _ENDING.sub("", key(word))
+
+
+def _complete(document: Document, span: Span) -> None:
+    """Take initials and a first name in front of a known surname in; another first name makes another person."""
+    before = document.text[max(0, span.start - 24) : span.start]
+    initials = _INITIALS.search(before)
+    if initials:
+        _move_start(document, span, span.start - len(initials[0]))
+        return
+    word = _WORD_BEFORE.search(before)
+    surname = document.text[span.start : span.end]
+    if word is None or " " in surname:
+        return
+    start = span.start - len(word[0])
+    if not document.is_free(start, span.start) and not _is_unsure(document, span.start - 1):
+        return
+    if not has_first_name(document, start, start + len(word[1])) or _is_cue(document, start):
+        return
+    if stem(word[1]) == stem(span.label.split(" ")[0]):
+        _move_start(document, span, start)
+    else:
+        name = document.text[start : span.end]
+        document.add(Span(start, span.end, EntityType.PERSON, _slug_of(name), name, "first-name", name))
+
+
+def _is_unsure(document: Document, end: int) -> bool:
+    span = document.span_ending(end)
+    return span is not None and not span.sure
+
+
+def _is_cue(document: Document, start: int) -> bool:
+    return any(cue.side == "left" for _, cue in document.cues_by_start.get(start, ()))
+
+
+def _move_start(document: Document, span: Span, start: int) -> None:
+    document.add(Span(start, span.end, span.type, span.canonical, span.label, span.rule, span.alias))
+
+
+def _drop_places_in_names(document: Document) -> None:
+    """Give up towns that are first names or surnames here: "Владимир Петров", "George Kent"."""
+    for span in document.in_order():
+        if span.sure or span.rule != "place":
+            continue
+        following = next((word for word in document.capitals if word.start == span.end + 1), None)
+        if (
+            following is not None
+            and document.text[span.end] == " "
+            and document.is_free(following.start, following.end)
+            and not has_first_name(document, following.start, following.end)
+            and not any(cue.side in ("left", "head") for _, cue in document.cues_by_start.get(following.start, ()))
+        ):
+            document.remove(span)
+
+
+def _is_person(document: Document, run: Run) -> bool:
+    if all(len(word) > 1 and word.isupper() and "." not in word for word in run.words):
+        return False
+    grammar = document.grammar
+    if document.language == "vi" and run.words[0] in grammar.vietnamese_surnames:
+        return all(word in grammar.vietnamese_names or grammar.is_vietnamese_given(word) for word in run.words[1:])
+    if has_first_name(document, run.start, run.start + len(run.words[0])):
+        return True
+    if _leads_to_person(document, run):
+        return True
+    return any(cue.side == "right" and cue.kind == "PERSON" for _, cue in document.cues_by_start.get(run.end + 1, ()))
+
+
+def _leads_to_person(document: Document, run: Run) -> bool:
+    if len(run.words) == 1 and run.words[0].isupper() and len(run.words[0]) > 1:
+        return False
+    cue = cue_before(document, run.start)
+    return cue is not None and cue.kind in ("PERSON", "ADDRESS")
+
+
+def _full_name(document: Document, run: Run, people: People) -> Span:
+    name = run.text(document)
+    known = people.get("-".join(stem(word) for word in name.split(" ")))
+    if known:
+        return Span(run.start, run.end, EntityType.PERSON, known[0], known[1], "spelling", name)
+    private = document.language == "vi" and run.words[0] in document.grammar.vietnamese_names
+    canonical = _private_slug(document, name) if private else _slug_of(name)
+    return Span(run.start, run.end, EntityType.PERSON, canonical, name, "title", name)
+
+
+def _single_name(document: Document, run: Run) -> Span:
+    name = run.text(document)
+    return Span(run.start, run.end, EntityType.PERSON, _private_slug(document, name), name, "title", name)
+
+
+def _again(document: Document, run: Run, known: Span) -> Span:
+    return Span(run.start, run.end, EntityType.PERSON, known.canonical, known.label, "surname", run.text(document))
+
+
+def _surnames(document: Document) -> dict[str, Span]:
+    """Return the persons with a full name in this article by their last name (Vietnamese: the given name)."""
+    found: dict[str, Span] = {}
+    for span in document.in_order():
+        name = document.text[span.start : span.end]
+        if span.type is EntityType.PERSON and " " in name:
+            found.setdefault(stem(name.rsplit(" ", 1)[1]), span)
+    return found
+
+
+def _slug_of(name: str) -> str:
+    return "person:" + "-".join(filter(None, (stem(word) for word in name.split(" "))))
+
+
+def _private_slug(document: Document, name: str) -> str:
+    """Return an id that holds in this article only: the same name elsewhere is somebody else."""
+    article = hashlib.sha256(document.text.encode()).hexdigest()[:8]
+    return f"{_slug_of(name)}-{article}"

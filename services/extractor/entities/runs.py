@@ -1,0 +1,94 @@
+"""Runs of capitalised words that no rule has taken yet, and the cue words in front of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import regex
+
+from services.extractor.entities.context import opens_sentence
+from services.extractor.entities.document import Capital, Document
+from services.extractor.entities.grammar import Cue
+from shared.models import EntityType
+
+_PARTICLE: Final = regex.compile(
+    r" (?:von der|van der|de la|von|van|de|der|di|da|al|el|bin|ben|ter|del|la|le|dos)(?= \p{Lu})| al-(?=\p{Lu})"
+)
+_LINK: Final = regex.compile(r"(?:,? ?(?:của|of the|of|thuộc)?[ ]?[\"“«(]?|[)»\"”],? | - |: ?)$")
+_MAX_SKIPPED: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Capitalised words in a row."""
+
+    start: int
+    end: int
+    words: tuple[str, ...]
+
+    def text(self, document: Document) -> str:
+        """Return the words as they stand."""
+        return document.text[self.start : self.end]
+
+
+def free_runs(document: Document) -> Iterator[Run]:
+    """Yield the runs of free capitalised words, without the words that only open a sentence or lead to a name."""
+    words: list[Capital] = []
+    for word in document.capitals:
+        if not document.is_free(word.start, word.end) or not _may_name(document, word, bool(words)):
+            if words:
+                yield _run(words)
+            words = []
+            continue
+        if words and not _joined(document.text, words[-1], word):
+            yield _run(words)
+            words = []
+        words.append(word)
+    if words:
+        yield _run(words)
+
+
+def _run(words: list[Capital]) -> Run:
+    return Run(words[0].start, words[-1].end, tuple(word.text for word in words))
+
+
+def _joined(text: str, before: Capital, word: Capital) -> bool:
+    gap = text[before.end : word.start]
+    if gap == " " or (not gap and before.text.endswith(".")):
+        return not (before.text.endswith(".") and len(before.text) > 3 and "." not in before.text[:-1])
+    particle = _PARTICLE.match(text, before.end)
+    return particle is not None and particle.end() >= word.start - 1 and gap.strip() != "-"
+
+
+def _may_name(document: Document, word: Capital, inside: bool) -> bool:
+    """Return whether a word can be part of a name: not a cue, an adjective, or what merely opens a sentence."""
+    opening = not inside and opens_sentence(document.text, word.start)
+    if opening and word.text in document.grammar.openers:
+        return False
+    for end, cue in document.cues_by_start.get(word.start, ()):
+        if cue.side == "adjective" and end == word.end:
+            return False
+        if cue.side in ("left", "head") and (end > word.end or opening):
+            return False
+    return len(word.text) > 1 or word.text.isupper()
+
+
+def cue_before(document: Document, start: int) -> Cue | None:
+    """Return the left cue that leads to a name at `start`, over countries, organisations, brackets and "của" in between."""
+    position = start
+    for _ in range(_MAX_SKIPPED):
+        link = _LINK.search(document.text, max(0, position - 9), position)
+        position = link.start() if link else position
+        cues = [(first, cue) for first, cue in document.cues_by_end.get(position, ()) if cue.side == "left"]
+        if cues:
+            return min(cues, key=lambda item: item[0])[1]
+        span = document.span_ending(position)
+        if span is None or span.type is EntityType.PERSON:
+            return None
+        position = span.start
+    return None
+
+
+def has_first_name(document: Document, start: int, end: int) -> bool:
+    """Return whether the word at these offsets is a known first name."""
+    return any(stop == end and cue.side == "first" for stop, cue in document.cues_by_start.get(start, ()))

@@ -1,0 +1,29 @@
+"""The form of a text in which names are looked up, and the way back to the offsets of the text as it stands."""
+
+import unicodedata
+from typing import Final
+
+_SAME_LENGTH: Final = str.maketrans(
+    {"’": "'", "ʼ": "'", "`": "'", "‘": "'", "\u02b9": "'", "\u00a0": " ", "\u202f": " ", "\u2011": "-", "\u2010": "-"}
+)
+
+
+def align(text: str) -> tuple[str, list[int] | None]:
+    """Return a text in NFC with one kind of apostrophe, space and hyphen, and the offsets of its characters in the original.
+
+    The offsets have one more entry than the text, for ends; they are None where both texts have the same length.
+    """
+    if unicodedata.is_normalized("NFC", text):
+        return text.translate(_SAME_LENGTH), None
+    characters: list[str] = []
+    offsets: list[int] = []
+    start = 0
+    for end in range(1, len(text) + 1):
+        if end < len(text) and unicodedata.combining(text[end]):
+            continue
+        composed = unicodedata.normalize("NFC", text[start:end])
+        characters.append(composed)
+        offsets.extend([start] * len(composed))
+        start = end
+    offsets.append(len(text))
+    return "".join(characters).translate(_SAME_LENGTH), offsets
