@@ -1,0 +1,321 @@
+"""Finding what the outlet or the page added to an article, line by line, with the rule that found each piece.
+
+Only what stands as a formula goes: whole lines, the opening of a paragraph, the tail of a line, a credit inside one. The same
+words in a sentence stay.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Final
+
+from services.normaliser.changes import Change
+from services.normaliser.moments import MAX_LENGTH, DateWords, Moment, read_moment
+from services.normaliser.rules import WINDOW, Rule, Selection, cut_of
+
+LONGEST_CAPTION: Final = 300
+LONGEST_HEADLINE: Final = 140
+SHORTEST_PARAGRAPH: Final = 90
+_LONGEST_BARE_CAPTION = 110  # after a prefix, without a credit
+_MOST_TEASERS = {"insert": 3, "related": 8}
+_MOST_OPENINGS = 4  # prefix, dateline, a second dateline
+_LONGEST_TEASER = 140
+_TOP_LINES = 5  # a by-line that opens an article stands within so many lines
+
+_SENTENCE_BREAK = re.compile(r"(?<![\s.(][^\W\d_])(?<!^[^\W\d_])[.!?…][\"”»')]*\s+(?=[\"“«„(]?[^\W_a-zа-яёіїєґ])")
+_SENTENCE_END = re.compile(r"[.!?…:;,][\"”»')\]]*$")
+_FULL_STOP = re.compile(r"[.!?…][\"”»')\]]*$")
+_ELLIPSIS = re.compile(r"[^\W_](?:\.{3}|…)[\"”»')\]]*$")
+
+
+@dataclass
+class Line:
+    """A line of text that is not blank, with what was found out about it. Offsets are into the whole text."""
+
+    start: int
+    end: int
+    next_start: int
+    gap: int
+    text: str
+    cuts: list[Change] = field(default_factory=list)
+    family: str = ""
+    head: int = 0
+    prefix: Moment | None = None
+    visible: Moment | None = None
+    has_prefix: bool = False
+    has_dateline: bool = False
+    has_ending: bool = False
+    may_sign: bool = False
+    credit_inside: bool = False
+
+    @property
+    def removed(self) -> bool:
+        """Whether nothing of the line is left."""
+        return self.family != ""
+
+    @property
+    def rest(self) -> str:
+        """The line without the cuts at its head."""
+        return self.text[self.head :]
+
+    @property
+    def is_paragraph(self) -> bool:
+        """Whether the line is running text: long, and with a sentence that ends."""
+        return not self.removed and len(self.rest) >= SHORTEST_PARAGRAPH and bool(_FULL_STOP.search(self.rest.rstrip()))
+
+    @property
+    def is_headline(self) -> bool:
+        """Whether the line has the shape of a headline: short, several words, no end of a sentence."""
+        rest = self.rest.strip()
+        return (
+            not self.removed
+            and 15 <= len(rest) <= LONGEST_HEADLINE
+            and rest.count(" ") >= 3
+            and not _SENTENCE_END.search(rest)
+            and not rest[0].islower()
+            and rest[0] not in "-–—•*·"
+        )
+
+    @property
+    def is_truncated(self) -> bool:
+        """Whether the line breaks off with an ellipsis."""
+        return not self.removed and bool(_ELLIPSIS.search(self.rest.rstrip()))
+
+    def remove(self, rule: str, family: str, start: int = 0) -> None:
+        """Take the line out from `start` (counted in the line) to its end, its line break included."""
+        self.cuts.append(Change(self.start + start, self.next_start, "", rule, family))
+        self.family = family
+
+
+@dataclass
+class Cleaned:
+    """The lines of a text with what is to be cut from each, and the captions and credits among the cuts."""
+
+    lines: list[Line]
+
+    def cuts(self) -> list[Change]:
+        """Return all cuts in order."""
+        return [cut for line in self.lines for cut in sorted(line.cuts, key=lambda cut: cut.start)]
+
+
+def split_lines(text: str) -> list[Line]:
+    """Return the lines of a text that are not blank."""
+    lines: list[Line] = []
+    position, gap = 0, 0
+    for raw in text.split("\n"):
+        stripped = raw.strip()
+        if stripped:
+            start = position + raw.index(stripped[0])
+            lines.append(Line(start, start + len(stripped), len(text), gap, stripped))
+            if len(lines) > 1:
+                lines[-2].next_start = start
+            gap = 0
+        gap += 1
+        position += len(raw) + 1
+    if lines:
+        lines[0].gap = 0
+    return lines
+
+
+def clean(text: str, rules: Selection, dates: DateWords) -> Cleaned:
+    """Return the lines of a text with everything marked that is not the article's own."""
+    lines = split_lines(text)
+    body_seen = False
+    index = 0
+    while index < len(lines):
+        line = lines[index]
+        _cut_openings(line, rules, dates, may_have_dateline=not body_seen)
+        if not line.head and len(line.text) <= WINDOW:
+            taken = _cut_whole_line(lines, index, rules, dates, body_seen)
+            if taken:
+                index += taken
+                continue
+        if not line.removed:
+            _cut_tail(line, rules)
+            _cut_inside(line, rules)
+        line.may_sign = line.may_sign or (not line.cuts and _may_sign(line, rules))
+        if line.has_ending or line.may_sign:
+            body_seen = False
+        elif line.is_paragraph:
+            body_seen = True
+        index += 1
+    _cut_bare_captions(lines)
+    return Cleaned(lines)
+
+
+def _cut_openings(line: Line, rules: Selection, dates: DateWords, may_have_dateline: bool) -> None:
+    """Cut prefixes and datelines off the head of a line."""
+    for _ in range(_MOST_OPENINGS):
+        window = line.text[line.head : line.head + WINDOW]
+        found = rules.at_start("start", window)
+        if not found and (may_have_dateline or line.has_prefix):
+            found = rules.at_start("opening", window)
+        if not found:
+            return
+        rule, match = found
+        start, end = cut_of(match)
+        if start != 0 or end == 0:
+            return
+        line.cuts.append(Change(line.start + line.head, line.start + line.head + end, "", rule.id, rule.family))
+        line.head += end
+        if rule.family == "prefix":
+            line.has_prefix = True
+            line.prefix = line.prefix or read_moment(match[0].strip(" -–—|:.,"), dates)
+        else:
+            line.has_dateline = True
+        if line.head >= len(line.text):
+            line.family = rule.family
+            return
+
+
+def _cut_whole_line(lines: Sequence[Line], index: int, rules: Selection, dates: DateWords, body_seen: bool) -> int:
+    """Take out a line that is boilerplate as a whole, with the teasers under a heading; return how many lines went."""
+    line = lines[index]
+    if found := rules.full("line", line.text):
+        line.remove(found[0].id, found[0].family)
+        return 1
+    if found := rules.full("block", line.text):
+        line.remove(found[0].id, found[0].family)
+        teasers = _teasers(lines, index, found[0], rules)
+        for teaser in teasers:
+            teaser.remove(found[0].id, found[0].family)
+        return 1 + len(teasers)
+    if not body_seen and len(line.text) <= MAX_LENGTH and (moment := read_moment(line.text, dates)):
+        line.visible = moment
+        line.remove("any.other.visible-date", "other")
+        return 1
+    return 0
+
+
+def _teasers(lines: Sequence[Line], index: int, heading: Rule, rules: Selection) -> list[Line]:
+    """Return the lines under a heading that have the shape of links to other articles."""
+    teasers: list[Line] = []
+    for line in lines[index + 1 : index + 1 + _MOST_TEASERS.get(heading.family, 0)]:
+        if len(line.text) > _LONGEST_TEASER or re.search(r"[.,;:…][\"”»)]?$", line.text) or line.text.count(" ") < 2:
+            break
+        if rules.full("line", line.text) or rules.full("block", line.text) or rules.at_start("opening", line.text):
+            break
+        if rules.full("closing", line.text) or (teasers and line.gap > teasers[-1].gap):
+            break
+        teasers.append(line)
+    return teasers
+
+
+def _may_sign(line: Line, rules: Selection) -> bool:
+    return len(line.text) <= 80 and rules.full("closing", line.text) is not None
+
+
+def _cut_tail(line: Line, rules: Selection) -> None:
+    """Cut what closes a line: the sign that ends an agency's text, a credit and the caption before it."""
+    for _ in range(2):
+        end = line.cuts[-1].start - line.start if line.cuts and line.cuts[-1].end == line.next_start else len(line.text)
+        window_start = max(line.head, end - WINDOW)
+        window = line.text[window_start:end]
+        found = next(rules.anywhere("tail", window), None)
+        if not found:
+            return
+        rule, match = found
+        start, stop = cut_of(match)
+        start += window_start
+        if rule.family == "credit":
+            _cut_credit(line, start, end, rule)
+            return
+        line.has_ending = line.has_ending or rule.family == "ending"
+        full_stop = "" if start and line.text[start - 1] in '.!?…”"»)' else "."
+        replacement = full_stop if rule.family == "ending" else ""
+        line.cuts.append(
+            Change(line.start + start, line.start + window_start + stop, replacement, rule.id, rule.family)
+        )
+        return
+
+
+def _cut_credit(line: Line, start: int, end: int, rule: Rule) -> None:
+    """Cut a credit that closes a line, and the caption before it."""
+    before = line.text[line.head : start]
+    caption = _caption_start(before, len(line.text) <= LONGEST_CAPTION + line.head)
+    caption_at = line.head + caption
+    if before[caption:].strip():
+        line.cuts.append(
+            Change(line.start + caption_at, line.start + start, "", "any.caption.before-credit", "caption")
+        )
+    line.cuts.append(Change(line.start + start, line.start + end, "", rule.id, "credit"))
+    if not line.text[line.head : caption_at].strip():
+        line.family = "credit" if not before.strip() else "caption"
+        _widen_to_line_break(line)
+
+
+def _widen_to_line_break(line: Line) -> None:
+    last = line.cuts[-1]
+    line.cuts[-1] = Change(last.start, line.next_start, last.replacement, last.rule, last.family)
+
+
+def _caption_start(before: str, whole: bool) -> int:
+    """Return where the caption begins in the text before a credit: at its start, or with its last sentence."""
+    stripped = before.rstrip()
+    breaks = [match.end() for match in _SENTENCE_BREAK.finditer(stripped)]
+    if whole and len(breaks) <= 1:
+        return 0
+    return breaks[-1] if breaks else 0
+
+
+def _cut_inside(line: Line, rules: Selection) -> None:
+    """Cut credits, with the sentence before each as its caption, and inserts that stand inside a paragraph."""
+    last = line.head
+    for rule, match in sorted(rules.anywhere("inside", line.text), key=lambda found: found[1].start()):
+        start, end = cut_of(match)
+        if start < last or any(line.start + start < cut.end and cut.start < line.start + end for cut in line.cuts):
+            continue
+        if rule.family == "credit":
+            line.credit_inside = True
+            before = line.text[last:start]
+            caption = last + _caption_start(before, whole=False)
+            if line.text[caption:start].strip():
+                line.cuts.append(
+                    Change(line.start + caption, line.start + start, "", "any.caption.before-credit", "caption")
+                )
+        line.cuts.append(Change(line.start + start, line.start + end, "", rule.id, rule.family))
+        last = end
+    line.cuts.sort(key=lambda cut: cut.start)
+
+
+def _cut_bare_captions(lines: Sequence[Line]) -> None:
+    """Take out a caption told by its place alone: one short sentence between the prefix and the text."""
+    for line, following in pairwise(lines):
+        rest = line.rest.strip()
+        if (
+            line.has_prefix
+            and not line.has_dateline
+            and not line.removed
+            and len(rest) <= _LONGEST_BARE_CAPTION
+            and rest.endswith(".")
+            and not _SENTENCE_BREAK.search(rest)
+            and following.gap > 1
+        ):
+            line.remove("any.caption.after-prefix", "caption", line.head)
+
+
+def cut_signatures(lines: Sequence[Line], starts: Sequence[int], rules: Selection) -> None:
+    """Take out the lines that only sign an article: at the end of a part, or under its headline.
+
+    `starts` are the indices of the lines with which parts begin.
+    """
+    bounds = [*starts, len(lines)]
+    for first, after in pairwise(bounds):
+        for line in _signatures(lines[first:after]):
+            found = rules.full("closing", line.text)
+            if found:
+                line.remove(found[0].id, found[0].family)
+
+
+def _signatures(part: Sequence[Line]) -> Iterator[Line]:
+    kept = [line for line in part if not line.removed]
+    for line in reversed(kept[1:]):
+        if not line.may_sign:
+            break
+        yield line
+    for line in kept[1:_TOP_LINES]:
+        if line.is_paragraph:
+            break
+        if line.may_sign:
+            yield line

@@ -1,0 +1,95 @@
+"""Naming the language of an article and of passages in another one."""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final, Protocol
+
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+from shared.models import Language, Passage
+
+UNDETERMINED: Final = "und"
+MIN_SCORE: Final = 0.6
+_SAMPLE = 1200  # code points that are enough to name a language
+_SHORTEST_PASSAGE = 40
+_MIN_PASSAGE_SCORE = 0.85
+_FEW_MARKS = 0.01  # of the letters: a Vietnamese text below it was typed without marks
+
+_CYRILLIC = re.compile("[\u0400-\u04ff]")
+_LATIN = re.compile("[A-Za-z\u00c0-\u024f\u1e00-\u1eff]")
+_MARKED = re.compile("[\u00c0-\u024f\u1ea0-\u1eff]")
+_VIETNAMESE = re.compile("[ăâđêôơưĂÂĐÊÔƠƯ\u1ea0-\u1ef9]")
+_UKRAINIAN = re.compile("[іїєґІЇЄҐ]")
+_RUSSIAN = re.compile("[ыэёъЫЭЁЪ]")
+
+
+class _Identifier(Protocol):
+    def classify(self, text: str) -> tuple[str, float]: ...
+
+
+@lru_cache(maxsize=8)
+def _identifier(languages: tuple[str, ...]) -> _Identifier:
+    """Return the identifier limited to these languages; its model (100 MB in memory) is loaded once."""
+    identifier: _Identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    identifier.set_languages(list(languages))  # type: ignore[attr-defined]
+    return identifier
+
+
+def identify(text: str, languages: tuple[str, ...]) -> Language:
+    """Return the language of a text among those configured, `und` below `MIN_SCORE`, with the identifier's score."""
+    sample = text[:_SAMPLE]
+    if not any(character.isalpha() for character in sample):
+        return Language(code=UNDETERMINED, score=0.0)
+    code, score = _identifier(languages).classify(sample)
+    score = round(min(1.0, max(0.0, float(score))), 3)
+    return Language(code=code if score >= MIN_SCORE else UNDETERMINED, score=score)
+
+
+def is_unaccented(text: str, language: str) -> bool:
+    """Whether a Vietnamese text was typed without its marks."""
+    if language != "vi":
+        return False
+    return text.isascii() or len(_MARKED.findall(text)) < _FEW_MARKS * max(1, len(_LATIN.findall(text)))
+
+
+def passages(body: str, article: Language, languages: tuple[str, ...]) -> list[Passage]:
+    """Return the runs of paragraphs in a language other than the article's."""
+    found: list[Passage] = []
+    unaccented = is_unaccented(body, article.code)
+    for start, end in _paragraphs(body):
+        paragraph = body[start:end]
+        if not _may_differ(paragraph, article.code, unaccented):
+            continue
+        language = identify(paragraph, languages)
+        if language.code in (article.code, UNDETERMINED) or language.score < _MIN_PASSAGE_SCORE:
+            continue
+        last = found[-1] if found else None
+        if last and last.language.code == language.code and not body[last.end : start].strip():
+            found[-1] = Passage(start=last.start, end=end, language=last.language)
+        else:
+            found.append(Passage(start=start, end=end, language=language))
+    return found
+
+
+def _paragraphs(body: str) -> Iterable[tuple[int, int]]:
+    position = 0
+    for line in body.split("\n"):
+        if len(line) >= _SHORTEST_PASSAGE:
+            yield position, position + len(line)
+        position += len(line) + 1
+
+
+def _may_differ(paragraph: str, code: str, unaccented: bool) -> bool:
+    """Whether a paragraph's letters allow another language than the article's: a quick look before the identifier's."""
+    cyrillic = len(_CYRILLIC.findall(paragraph)) > len(_LATIN.findall(paragraph))
+    match code:
+        case "vi":
+            return cyrillic or not (unaccented or _VIETNAMESE.search(paragraph))
+        case "ru":
+            return not cyrillic or bool(_UKRAINIAN.search(paragraph))
+        case "uk":
+            return not cyrillic or bool(_RUSSIAN.search(paragraph))
+        case "en":
+            return cyrillic or bool(_VIETNAMESE.search(paragraph))
+    return True

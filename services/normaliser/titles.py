@@ -1,0 +1,125 @@
+"""Choosing an article's title, and the white space around what is left of a text.
+
+The title is the one the feed or page gave; a first line that repeats it is taken out of the body. Without a given one, a first
+line that is short enough to be a title becomes it and leaves the body: no word is lost and none is there twice. Only where the
+text opens with a long paragraph is the title a copy: its first sentence, cut at a word.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from services.normaliser.changes import Change
+from services.normaliser.cleaning import LONGEST_HEADLINE, Line
+from services.normaliser.repair import FAMILY_SPACE
+from shared.text import fold
+
+LONGEST_DERIVED_TITLE: Final = 120
+FAMILY_TITLE: Final = "title"
+
+_SENTENCE = re.compile(r"[.!?…][\"”»')]*\s")
+_BREAKS = re.compile(r"\s{2,}|^\s|\s\Z")
+_BLANKS = re.compile(r"\s{2,}|^\s|\s\Z|[^\S ]")
+_NOT_WORDS = re.compile(r"[\W_]+")
+
+
+@dataclass(frozen=True)
+class Title:
+    """A title, and the cuts that take it out of the body."""
+
+    text: str
+    cuts: tuple[Change, ...] = ()
+
+
+def choose_title(lines: Sequence[Line], given: str) -> Title:
+    """Return the title of a part from its lines, those taken out by the clean-up included, and the title that was given."""
+    kept = [line for line in lines if not line.removed and line.rest.strip()]
+    if given:
+        repeated = kept[0] if len(kept) > 1 and _same(kept[0].rest, given) and _is_clean(kept[0]) else None
+        return Title(given, (_taken(repeated, "title.repeated"),) if repeated else ())
+    if not kept:
+        return Title(next((line.text for line in lines), "")[:LONGEST_DERIVED_TITLE])
+    first = kept[0]
+    if len(kept) > 1 and len(first.rest.strip()) <= LONGEST_HEADLINE and _is_clean(first):
+        return Title(first.rest.strip(), (_taken(first, "title.first-line"),))
+    return Title(_first_sentence(_kept_text(first)))
+
+
+def _is_clean(line: Line) -> bool:
+    """Whether nothing but the head of a line was cut, so that the rest can be taken out in one piece."""
+    return all(cut.end <= line.start + line.head for cut in line.cuts)
+
+
+def _taken(line: Line, rule: str) -> Change:
+    return Change(line.start + line.head, line.next_start, "", rule, FAMILY_TITLE)
+
+
+def _same(one: str, other: str) -> bool:
+    return _NOT_WORDS.sub(" ", fold(one)).strip() == _NOT_WORDS.sub(" ", fold(other)).strip()
+
+
+def _kept_text(line: Line) -> str:
+    """Return what is left of a line after its cuts."""
+    pieces: list[str] = []
+    position = line.start
+    for cut in sorted(line.cuts, key=lambda cut: cut.start):
+        pieces.append(line.text[position - line.start : cut.start - line.start] + cut.replacement)
+        position = cut.end
+    pieces.append(line.text[position - line.start :])
+    return "".join(pieces).strip()
+
+
+def _first_sentence(text: str) -> str:
+    """Return the first sentence of a text, cut at a word where it is longer than a title."""
+    end = _SENTENCE.search(text)
+    sentence = text[: end.end()].strip() if end else text
+    if len(sentence) <= LONGEST_DERIVED_TITLE:
+        return sentence
+    cut = sentence.rfind(" ", 0, LONGEST_DERIVED_TITLE)
+    return sentence[: cut if cut > 0 else LONGEST_DERIVED_TITLE - 1].rstrip(" ,;:–—-") + "…"
+
+
+def tidy(text: str, seams: Sequence[int]) -> list[Change]:
+    """Return the changes that leave at most one blank line between paragraphs and nothing around a text.
+
+    No change spans one of `seams`, the places at which something was cut, so that every cut stays a change of its own.
+    """
+    changes: list[Change] = []
+    for match in _BREAKS.finditer(text):
+        is_edge = match.start() == 0 or match.end() == len(text)
+        if not is_edge and "\n" not in match[0]:
+            continue
+        kept = 0 if is_edge else 2
+        run_start: int | None = None
+        for position in range(match.start(), match.end()):
+            if text[position] == "\n" and kept:
+                kept -= 1
+                changes.extend(_dropped(run_start, position, seams))
+                run_start = None
+            elif run_start is None:
+                run_start = position
+        changes.extend(_dropped(run_start, match.end(), seams))
+    return changes
+
+
+def _dropped(start: int | None, end: int, seams: Sequence[int]) -> list[Change]:
+    if start is None:
+        return []
+    edges = [start, *(seam for seam in sorted(set(seams)) if start < seam < end), end]
+    return [Change(left, right, "", "space.around", FAMILY_SPACE) for left, right in pairwise(edges)]
+
+
+def tidy_title(title: str) -> list[Change]:
+    """Return the changes that leave a title on one line with single blanks."""
+    return [
+        Change(
+            match.start(),
+            match.end(),
+            "" if match.start() == 0 or match.end() == len(title) else " ",
+            "space.title",
+            FAMILY_SPACE,
+        )
+        for match in _BLANKS.finditer(title)
+    ]
