@@ -14,7 +14,7 @@ from shared.local_engines.download import fetch
 from shared.local_engines.elasticsearch import ELASTICSEARCH
 from shared.local_engines.files import engine_user, folder_lock, give
 from shared.local_engines.kafka import KAFKA
-from shared.local_engines.launch import Engine, Place, java, open_folder
+from shared.local_engines.launch import Engine, Place, java, make_folder, open_folder
 from shared.local_engines.lock import engine_version, read_lock
 from shared.local_engines.model import (
     ENGINE_NAMES,
@@ -88,6 +88,9 @@ def reset(settings: EngineSettings) -> None:
         for name in ENGINE_NAMES:
             _stop(settings, name)
             shutil.rmtree(_home(settings, name), ignore_errors=True)
+        elsewhere = _home(settings, "kafka").parent
+        if elsewhere != settings.data.resolve():
+            shutil.rmtree(elsewhere, ignore_errors=True)
 
 
 def status(settings: EngineSettings) -> list[EngineStatus]:
@@ -141,7 +144,8 @@ def _check_machine(settings: EngineSettings, names: Sequence[EngineName]) -> Non
     if not names:
         return
     problems = [problem for name in names if (problem := _port_problem(settings.port(name), name))]
-    free = shutil.disk_usage(open_folder(settings.data.resolve(), engine_user())).free >> 20
+    folder = _home(settings, names[0])
+    free = shutil.disk_usage(next(path for path in folder.parents if path.exists())).free >> 20
     if free < _DISK_MB:
         problems.append(f"{free} MB free on the disk of {settings.data}, {_DISK_MB} MB are needed: free some space")
     needed = sum(settings.heap_mb(name) + _BEYOND_HEAP_MB for name in names)
@@ -169,6 +173,8 @@ def _launch(settings: EngineSettings, name: EngineName, console: Console) -> Non
     files = fetch(read_lock()[name], settings.cache.resolve() / f"{name}-{version}", settings.repository, console)
     programs = open_folder(settings.cache.resolve(), user)
     home = _home(settings, name)
+    make_folder(programs)
+    make_folder(home.parent)
     for folder in _FOLDERS:
         (home / folder).mkdir(parents=True, exist_ok=True)
     shutil.rmtree(home / "tmp")

@@ -51,10 +51,18 @@ class Engine:
 
 
 def open_folder(wanted: Path, user: User | None) -> Path:
-    """`wanted` itself when `user` can get there, else a folder for it where every user can."""
+    """`wanted` itself when `user` can get there, else the path of a folder for it where every user can."""
     if reachable(wanted / "any", user):
         return wanted
-    return safe_folder(_OPEN_PLACE / f"frontwire-{digest(str(wanted.resolve()))}")
+    return _OPEN_PLACE / f"frontwire-{digest(str(wanted.resolve()))}"
+
+
+def make_folder(folder: Path) -> None:
+    """Makes what `open_folder` returned. Raises EngineError when somebody else made it first."""
+    if folder.parent == _OPEN_PLACE:
+        safe_folder(folder)
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def java(programs: Path, user: User | None) -> Path:
