@@ -71,7 +71,10 @@ def clean_link(link: str) -> str | None:
     if ":" in host:
         host = f"[{host}]"
     netloc = host if port in (None, _DEFAULT_PORTS[scheme]) else f"{host}:{port}"
-    path = _clean_path(urlsplit(urljoin("https://host/", parts.path or "/")).path)
+    path = parts.path or "/"
+    if "/." in path:
+        path = urlsplit(urljoin("https://host/", path)).path
+    path = _clean_path(path)
     return urlunsplit(("https", netloc, path, _clean_query(parts.query), ""))
 
 

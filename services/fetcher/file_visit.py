@@ -70,18 +70,20 @@ class _Batch:
 class FileVisit:
     """Everything one visit needs. `stamps` keeps time and size of files between visits, so that only changed ones are read.
 
-    `extract` gives the article of a saved page, `stopped` tells between two items that the visit is no longer wanted.
+    `extract` gives the article of a saved page (without text when there is none), `stopped` tells between two items that the
+    visit is no longer wanted, `on_batch` hears of the tally after each batch.
     """
 
     feed: Feed
     book: HostBook
     send: Callable[[Sequence[Outgoing]], None]
-    extract: Callable[[HtmlFile], Page | None]
+    extract: Callable[[HtmlFile], Page]
     clock: Callable[[], datetime]
     backlog: bool
     stamps: dict[Path, Stamp] = field(default_factory=dict)
     stopped: Callable[[], bool] = lambda: False
     settle_seconds: float = SETTLED_AFTER_SECONDS
+    on_batch: Callable[[Tally], None] = lambda _: None
 
     def run(self) -> Tally:
         """Publish what is new or changed. Raises `Missing` (OSError) for absent paths and `Transient` when Kafka is away."""
@@ -91,7 +93,7 @@ class FileVisit:
                 for found in read_file(path, self.feed.kind):
                     self._take(found, batch, tally)
                     if batch.full:
-                        self._flush(batch)
+                        self._flush(batch, tally)
                         batch = _Batch()
                     if self.stopped():
                         return tally
@@ -99,7 +101,7 @@ class FileVisit:
                 log.warning("file_unreadable", feed=self.feed.name, file=str(path), reason=error.strerror or str(error))
             else:
                 read[path] = stamp
-        self._flush(batch)
+        self._flush(batch, tally)
         self.stamps.update(read)
         return tally
 
@@ -139,13 +141,13 @@ class FileVisit:
     def _outcome(self, found: Found, article_id: str, sight: Seen, now: datetime) -> Outcome:
         if isinstance(found, HtmlFile):
             page = self.extract(found)
-            found = item_of_page(page) if page else unreadable(found.path, found.body, "the page holds no article")
+            found = item_of_page(page) if page.text else unreadable(found.path, found.body, "the page holds no article")
         if isinstance(found, Refusal):
             return refusal_outcome(found, now)
         article = raw_article(self.feed, found, article_id, sight, fetched_at=now, backlog=self.backlog)
         return article_outcome(article, self.feed.name, now)
 
-    def _flush(self, batch: _Batch) -> None:
+    def _flush(self, batch: _Batch, tally: Tally) -> None:
         """Publish a batch, then its rows: a row never claims what was not acknowledged."""
         if not batch.outcomes:
             return
@@ -153,3 +155,4 @@ class FileVisit:
         self.send([seen_row(self.feed.host, article_id, seen) for article_id, seen in batch.seen.items()])
         self.book.seen.update(batch.seen)
         count(batch.outcomes, self.feed.name)
+        self.on_batch(tally)

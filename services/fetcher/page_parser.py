@@ -30,26 +30,28 @@ META_NAMES: Final = (
     "dcterms.created",
     "date",
 )
+# One control character in a paragraph makes trafilatura lose the whole page.
+_CONTROLS: Final = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127))
 _TIME_OF_DAY: Final = re.compile(r"\d{1,2}[:h]\d{2}")
 _VISIBLE_DATE: Final = re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{4}|\d{4}-\d{2}-\d{2}")
 _MAX_VISIBLE: Final = 80
 _MAX_VISITED: Final = 5000
 
 
-def parse_page(body: bytes, url: str, content_type: str | None) -> Page | None:
-    """Return the article of a page, or None when it has no text. Raises UnicodeError when the bytes are no text."""
-    text = decode(body, content_type)
+def parse_page(body: bytes, url: str, content_type: str | None) -> Page:
+    """Return the article of a page; its text is empty when there is none. Raises UnicodeError when the bytes are no text."""
+    text = decode(body, content_type).translate(_CONTROLS)
     if not text.strip():
-        return None
+        return Page(text="")
     tree = lxml_html.document_fromstring(text.encode(), parser=lxml_html.HTMLParser(encoding="utf-8"))
     published = published_of(tree)
     document: Any = trafilatura.bare_extraction(
         tree, url=url or None, include_comments=False, with_metadata=True, deduplicate=False
     )
-    if document is None or not (document.text or "").strip():
-        return None
+    if document is None:
+        return Page(text="", published=published)
     return Page(
-        text=document.text,
+        text=(document.text or "").strip(),
         title=document.title or None,
         author=document.author or None,
         section=(document.categories or [None])[0],

@@ -149,17 +149,18 @@ class PageDesk:
 
     async def _article(self, record: Record, task: PageTask) -> Outcome:
         page, problem = await self._page(task)
-        now = self.clock()
-        if page is None and not (task.feed_text or "").strip():
-            return self._guard.refuse(record, Rejected(Reason.UNREADABLE, f"{problem}, and the feed has no text"))
-        if page is None:
+        if not (page and page.text):
+            if not (task.feed_text or "").strip():
+                reason = Reason.EMPTY_BODY if page else Reason.UNREADABLE
+                return self._guard.refuse(record, Rejected(reason, f"{problem}, and the feed has no text"))
             log.info("feed_text_instead", article=task.article_id, trace=task.trace_id, url=task.url, reason=problem)
+        now = self.clock()
         article = raw_from_page(task, page, now)
         log.debug("article", article=article.article_id, trace=article.trace_id, feed=article.feed, url=article.url)
         return article_outcome(article, task.url, now)
 
     async def _page(self, task: PageTask) -> tuple[Page | None, str]:
-        """Return the page, or None and why there is none, after a few attempts."""
+        """Return the page, None when it cannot be had after a few attempts, and what is wrong."""
         problem = ""
         for attempt in range(ATTEMPTS):
             try:
@@ -171,10 +172,10 @@ class PageDesk:
                     break
                 await asyncio.sleep(wait)
             else:
-                return page, "" if page else "the page holds no article"
+                return page, "" if page.text else "the page holds no article"
         return None, problem
 
-    async def _fetch(self, task: PageTask) -> Page | None:
+    async def _fetch(self, task: PageTask) -> Page:
         allowed = tuple(task.allow_private)
         answer = await self.web.get(task.url, delay=self.delay_of(task.url, allowed), allow_private=allowed)
         try:

@@ -41,7 +41,7 @@ def answer(request: dict[str, Any], body: bytes) -> dict[str, Any]:
         from services.fetcher.page_parser import parse_page
 
         page = parse_page(body, request["url"], request["content_type"])
-        return {"page": page.model_dump(exclude_none=True) if page else None}
+        return {"page": page.model_dump(exclude_none=True)}
     except (NotAFeed, UnicodeError) as refusal:
         return {"error": str(refusal)[:200]}
     except Exception as bug:  # a parser's bug on a stranger's document concerns that document only

@@ -34,10 +34,10 @@ class Parser:
         answer = await self._ask("feed", body, url, content_type)
         return [Item.model_validate(item) for item in answer["items"]]
 
-    async def page(self, body: bytes, url: str, content_type: str | None) -> Page | None:
-        """Return the article of a page, None when it has no text. Raises `ParseFailed`."""
+    async def page(self, body: bytes, url: str, content_type: str | None) -> Page:
+        """Return the article of a page; its text is empty when there is none. Raises `ParseFailed`."""
         answer = await self._ask("page", body, url, content_type)
-        return Page.model_validate(answer["page"]) if answer["page"] else None
+        return Page.model_validate(answer["page"])
 
     async def close(self) -> None:
         """End the process."""

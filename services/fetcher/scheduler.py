@@ -177,12 +177,12 @@ class Scheduler:
     async def _over_files(self, feed: Feed, book: HostBook, before: FeedState | None, stop: threading.Event) -> Visited:
         loop = asyncio.get_running_loop()
 
-        def extract(file: HtmlFile) -> Page | None:
+        def extract(file: HtmlFile) -> Page:
             work = asyncio.run_coroutine_threadsafe(self.parser.page(file.body, "", None), loop)
             try:
                 return work.result(_EXTRACT_WITHIN_SECONDS)
             except ParseFailed:
-                return None
+                return Page(text="")
 
         visit = FileVisit(
             feed=feed,

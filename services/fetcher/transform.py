@@ -18,7 +18,6 @@ from shared.models import Model, PageTask, RawArticle, milliseconds
 MAX_CARRIED_FEED_TEXT: Final = 256 * 1024
 _MARKUP: Final = re.compile(r"<[^<>]*>")
 _LOOKS_LIKE_HTML: Final = re.compile(r"</?[a-zA-Z][^<>]*>|&(?:[a-zA-Z]+|#\d+|#x[0-9a-fA-F]+);")
-_WHITE_SPACE: Final = re.compile(r"\s+")
 
 
 class Item(Model):
@@ -35,7 +34,10 @@ class Item(Model):
 
 
 class Page(Model):
-    """What was read from an article page. `published` is an ISO 8601 instant or date, or the page's own words."""
+    """What was read from an article page; `text` is empty when there is no article on it.
+
+    `published` is an ISO 8601 instant or date, or the page's own words.
+    """
 
     text: str
     title: str | None = None
@@ -77,11 +79,9 @@ def article_id_of(feed: Feed, item: Item) -> str:
 
 def fingerprint(item: Item) -> str:
     """Return a hash of what an editor changes in an item: title, text without markup, revision date."""
-    parts = (item.title, _MARKUP.sub(" ", item.text or ""), item.updated)
-    digest = hashlib.blake2b(digest_size=12)
-    for part in parts:
-        digest.update(_squeeze(part or "").encode("utf-8", "surrogatepass") + b"\0")
-    return digest.hexdigest()
+    parts = (item.title or "", _without_markup(item.text or ""), item.updated or "")
+    marks = "\0".join(_squeeze(part) for part in parts).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(marks, digest_size=12).hexdigest()
 
 
 def without_build_times(items: Iterable[Item]) -> list[Item]:
@@ -169,8 +169,8 @@ def raw_from_page(task: PageTask, page: Page | None, fetched_at: datetime) -> Ra
     The feed's title, author and section come first: they are the outlet's own words for its list, where a page's may carry the
     name of the site or a label of the template.
     """
-    feed_length = len(_squeeze(_MARKUP.sub(" ", task.feed_text or "")))
-    own = page.text if page and len(_squeeze(page.text)) >= feed_length / 2 else None
+    feed_length = len(_squeeze(_without_markup(task.feed_text or "")))
+    own = page.text if page and len(_squeeze(page.text)) >= feed_length / 2 else ""
     text = own or task.feed_text or ""
     return RawArticle(
         article_id=task.article_id,
@@ -192,5 +192,9 @@ def raw_from_page(task: PageTask, page: Page | None, fetched_at: datetime) -> Ra
     )
 
 
+def _without_markup(text: str) -> str:
+    return _MARKUP.sub(" ", text) if "<" in text else text
+
+
 def _squeeze(text: str) -> str:
-    return _WHITE_SPACE.sub(" ", text).strip()
+    return " ".join(text.split())

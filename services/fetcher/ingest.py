@@ -1,0 +1,85 @@
+"""Files into the wire at once, without a running fetcher: the work behind `frontwire ingest PATH…`.
+
+What was ingested is remembered in feed-state-v1 as for any feed of files, so the same files a second time publish nothing.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+from kafka import TopicPartition
+
+from services.fetcher.feeds import Feed
+from services.fetcher.file_visit import FileVisit, Tally
+from services.fetcher.files import HtmlFile
+from services.fetcher.outbox import STAGE, Outbox
+from services.fetcher.parsing import ParseFailed, Parser
+from services.fetcher.state import HostBook, StateBook, partition_of_host
+from services.fetcher.transform import Page
+from shared.kafka_clients import make_consumer, make_producer, record_of
+from shared.settings import Settings
+from shared.topics import FEED_STATE
+
+DEFAULT_NAME: Final = "ingest"
+_POLL_MS: Final = 500
+
+
+def ingest(settings: Settings, feed: Feed, on_batch: Callable[[Tally], None] = lambda _: None) -> Tally:
+    """Publish the articles of a feed of files (`Feed(name=DEFAULT_NAME, paths=…)`) and return the tally when all is acknowledged.
+
+    Articles are marked as backlog. Raises `files.Missing` (OSError) for a path that does not exist, `Transient` or a KafkaError
+    when Kafka is away.
+    """
+    producer = make_producer(settings, f"{STAGE}-ingest")
+    try:
+        return asyncio.run(_ingest(feed, _remembered(settings, feed.host), Outbox(producer), on_batch))
+    finally:
+        producer.close(timeout=10)
+
+
+async def _ingest(feed: Feed, book: HostBook, outbox: Outbox, on_batch: Callable[[Tally], None]) -> Tally:
+    parser = Parser()
+    loop = asyncio.get_running_loop()
+
+    def extract(file: HtmlFile) -> Page:
+        try:
+            return asyncio.run_coroutine_threadsafe(parser.page(file.body, "", None), loop).result()
+        except ParseFailed:
+            return Page(text="")
+
+    visit = FileVisit(
+        feed=feed,
+        book=book,
+        send=outbox.send,
+        extract=extract,
+        clock=lambda: datetime.now(UTC),
+        backlog=True,
+        settle_seconds=0,
+        on_batch=on_batch,
+    )
+    try:
+        return await asyncio.to_thread(visit.run)
+    finally:
+        await parser.close()
+        outbox.close()
+
+
+def _remembered(settings: Settings, host: str) -> HostBook:
+    """Read what was published under a pseudo host from its partition of feed-state-v1."""
+    number = partition_of_host(host)
+    partition = TopicPartition(FEED_STATE.name, number)
+    state = StateBook()
+    consumer = make_consumer(settings, None, f"{STAGE}-ingest")
+    try:
+        consumer.assign([partition])
+        consumer.seek_to_beginning(partition)
+        end = consumer.end_offsets([partition])[partition]
+        while consumer.position(partition) < end:
+            for message in consumer.poll(timeout_ms=_POLL_MS).get(partition, []):
+                row = record_of(message)
+                state.apply(number, row.key, row.value)
+    finally:
+        consumer.close()
+    state.set_ready(number)
+    return state.host(host) or HostBook()
