@@ -42,7 +42,7 @@ def words_of(text: str) -> list[str]:
     if _THIN_SPACES.intersection(even):
         even = _SPACED_DIGITS.sub("", even)
     words = _WORD.findall("\n".join(_prose(even)))[:MAX_WORDS]
-    return [_plain_number(word) if word[0].isdigit() else word for word in words]
+    return [plain_number(word) if word[0].isdigit() else word for word in words]
 
 
 def numbers_of(words: Sequence[str]) -> set[str]:
@@ -53,6 +53,13 @@ def numbers_of(words: Sequence[str]) -> set[str]:
 def exact_hash(words: Sequence[str]) -> str:
     """Return the hash of the comparison form: two texts with one hash are the same text (32 hexadecimal digits)."""
     return xxhash.xxh3_128_hexdigest(" ".join(words).encode("utf-8", "surrogatepass"))
+
+
+def plain_number(number: str) -> str:
+    """Return a number without digit grouping and with a decimal point: 1.600 is 1600, 12,5 is 12.5."""
+    if _GROUPED.fullmatch(number):
+        return number.replace(".", "").replace(",", "")
+    return number.replace(",", ".")
 
 
 def _prose(text: str) -> list[str]:
@@ -68,9 +75,3 @@ def _is_prose(line: str) -> bool:
 
 def _place_tone(match: re.Match[str]) -> str:
     return _TONE_PLACES[match[0]]
-
-
-def _plain_number(word: str) -> str:
-    if _GROUPED.fullmatch(word):
-        return word.replace(".", "").replace(",", "")
-    return word.replace(",", ".")

@@ -11,7 +11,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from services.deduplicator.sketching import PERMUTATIONS, Features
+from services.deduplicator.sketching import MAX_WEIGHT, PERMUTATIONS, Features
 
 ROW_VERSION: Final = 1
 MAX_ANSWERS: Final = 3
@@ -79,6 +79,10 @@ class Row:
         """The exact hash of the article's latest text."""
         return self.answers[0].text
 
+    def leads_story(self, article_id: str) -> bool:
+        """Return whether articles on the same event are found by this one: it is no copy, and has something to be found by."""
+        return self.cluster == article_id and len(self.terms) > 0
+
     def answer_to(self, text: bytes, fetched_ms: int) -> Answer | None:
         """Return the answer this text was given: the current text at any time, an earlier one as the same message again."""
         if self.answers[0].text == text:
@@ -91,12 +95,18 @@ def short(hashes: npt.NDArray[np.uint64]) -> Words:
     return (hashes >> np.uint64(32)).astype(np.uint32)
 
 
+def short_terms(terms: npt.NDArray[np.uint64]) -> Words:
+    """Return weighted terms in 32 bits: the upper 28 of the hash, and the weight."""
+    weights = terms & np.uint64(MAX_WEIGHT)
+    return ((terms >> np.uint64(36)) << np.uint64(4) | weights).astype(np.uint32)
+
+
 def new_row(features: Features, *, cluster: str, story: str, time: int) -> Row:
     """Return the row of an article that is about to enter the window, without a place in the order and without answers."""
     return Row(
         order=0, entered=0, time=time, shingles=features.shingles, signature=features.signature,
         phrases=short(features.keys), phrases_taken=0, story_keys=np.empty(0, np.uint32), story_taken=0,
-        terms=short(features.terms), numbers=np.sort(short(features.numbers)),
+        terms=short_terms(features.terms), numbers=short(features.numbers),
         cluster=cluster, story=story, answers=(),
     )  # fmt: skip
 

@@ -28,6 +28,9 @@ SAME_ARTICLE_SIZE: Final = 0.69
 MIN_SHINGLES: Final = 8
 """Texts of fewer shingles are copies only when they are the same text: nothing can be estimated from so few."""
 
+STORY_SIMILARITY: Final = 0.28
+"""Two articles whose terms, weighted by rarity, are at least so alike (cosine) are on one event."""
+
 
 class Relation(StrEnum):
     """How a text relates to another one."""

@@ -28,6 +28,8 @@ PERMUTATIONS: Final = 128
 PHRASE_KEYS: Final = 24
 """The first `PHRASE_KEYS` keys of a sketch find copies, the others are the terms of its story."""
 MAX_NUMBERS: Final = 16
+MAX_WEIGHT: Final = 15
+"""A term of the story is a 64-bit value: a hash, with the term's weight (1 to 15) in its lowest four bits."""
 
 _SHINGLE_WORDS: Final = 3
 _PHRASE_WORDS: Final = 6
@@ -58,8 +60,8 @@ class Features:
     shingles: int
 
 
-def sketch_words(words: Sequence[str], terms: Iterable[str]) -> Sketch:
-    """Return the sketch of a text given as words in comparison form and of the terms that name its story.
+def sketch_words(words: Sequence[str], terms: Iterable[tuple[str, int]]) -> Sketch:
+    """Return the sketch of a text given as words in comparison form, and of the weighted terms of its story.
 
     A text without words has no keys: it is never a copy of anything.
     """
@@ -74,7 +76,7 @@ def sketch_words(words: Sequence[str], terms: Iterable[str]) -> Sketch:
         version=SKETCH_VERSION,
         exact=exact_hash(words),
         signature=_encode(signature),
-        keys=_encode(np.concatenate((keys, _hash_all(terms)))),
+        keys=_encode(np.concatenate((keys, _weighted(terms)))),
         numbers=_encode(np.sort(_hash_all(numbers_of(words)))[:MAX_NUMBERS]),
         shingles=len(shingles),
     )
@@ -137,6 +139,10 @@ def _minima(runs: Hashes, permutations: int) -> Hashes:
 
 def _hash_all(values: Iterable[str]) -> Hashes:
     return np.fromiter(map(_word_hash, values), np.uint64)
+
+
+def _weighted(terms: Iterable[tuple[str, int]]) -> Hashes:
+    return np.fromiter((_word_hash(term) & ~MAX_WEIGHT | weight for term, weight in terms), np.uint64)
 
 
 def _encode(values: npt.NDArray[np.uint64] | npt.NDArray[np.uint8]) -> str:

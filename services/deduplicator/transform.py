@@ -12,7 +12,8 @@ from services.deduplicator.comparison import words_of
 from services.deduplicator.rows import Answer, Method, Row, answered, new_row
 from services.deduplicator.rules import DECISION_VERSION, Relation, Verdict, judge
 from services.deduplicator.sketching import features_of, sketch_words
-from services.deduplicator.window import Candidate, Window, article_time
+from services.deduplicator.story import story_terms
+from services.deduplicator.window import Candidate, Related, Window, article_time
 from shared.errors import Reason, Rejected
 from shared.models import Decision, ExtractedArticle, SketchedArticle, UniqueArticle, milliseconds
 
@@ -39,7 +40,7 @@ def sketch(article: ExtractedArticle) -> Iterator[SketchedArticle]:
     words = words_of(article.body)
     if len(words) < SHORT_WORDS:
         words = words_of(f"{article.title}\n{article.body}")
-    yield SketchedArticle.model_construct(**vars(article), sketch=sketch_words(words, ()))
+    yield SketchedArticle.model_construct(**vars(article), sketch=sketch_words(words, story_terms(article)))
 
 
 def decide(article: SketchedArticle, *, window: Window) -> Iterator[UniqueArticle]:
@@ -62,7 +63,8 @@ def decide(article: SketchedArticle, *, window: Window) -> Iterator[UniqueArticl
     time = article_time(article.published.value, article.first_seen_at, backlog=article.backlog)
     row = new_row(features, cluster=article.article_id, story=article.article_id, time=time)
     verdicts = _verdicts(row, features.exact, window.similar(row, now, besides=article.article_id))
-    answer, row = _answer(article, row, features.exact, verdicts, known)
+    related = window.related(row, now, besides=article.article_id)
+    answer, row = _answer(article, row, features.exact, verdicts, related, known)
     window.remember(article.article_id, row, now)
     yield _unique(article, row, answer)
 
@@ -83,7 +85,12 @@ def _verdicts(row: Row, exact: bytes, candidates: list[Candidate]) -> list[_Judg
 
 
 def _answer(
-    article: SketchedArticle, row: Row, exact: bytes, judged: list[_Judged], known: Row | None
+    article: SketchedArticle,
+    row: Row,
+    exact: bytes,
+    judged: list[_Judged],
+    related: list[Related],
+    known: Row | None,
 ) -> tuple[Answer, Row]:
     """Return the answer for an article and its row with the ids it keeps for ever and the answer."""
     matches = [j for j in judged if j.verdict.relation is not Relation.NONE]
@@ -93,6 +100,9 @@ def _answer(
     elif first:
         is_copy = first.verdict.relation is not Relation.CONTAINED
         row = replace(row, cluster=first.row.cluster if is_copy else row.cluster, story=first.row.story)
+    elif related:
+        row = replace(row, story=related[0].story)
+    stories = [j.row.story for j in matches] + [other.story for other in related]
     nearest = judged[0] if judged else None
     fetched_ms = milliseconds(article.fetched_at)
     answer = Answer(
@@ -108,7 +118,7 @@ def _answer(
         version=DECISION_VERSION,
         sequence=_sequence(known, fetched_ms),
         duplicate_of=tuple(_edges(article.article_id, row.cluster, matches)),
-        linked_stories=tuple(_distinct(j.row.story for j in matches if j.row.story != row.story)[:MAX_LINKS]),
+        linked_stories=tuple(_distinct(story for story in stories if story != row.story)[:MAX_LINKS]),
     )
     return answer, answered(row, answer)
 

@@ -15,14 +15,17 @@ import numpy.typing as npt
 
 from services.deduplicator.index import KeyIndex
 from services.deduplicator.rows import Row, Words, pack_id, pack_row, row_order, unpack_id, unpack_row
-from services.deduplicator.rules import estimated_containment
+from services.deduplicator.rules import STORY_SIMILARITY, estimated_containment
 from services.deduplicator.sketching import PERMUTATIONS, PHRASE_KEYS
+from services.deduplicator.story_index import KEYS_A_STORY, STORY_DAYS, StoryIndex
 
 DAYS: Final = 14
 ARTICLES_A_KEY: Final = 16
 """Articles that one candidate key leads to: the earliest stay, later ones are found by their other keys."""
 MAX_VERIFIED: Final = 32
 """Candidates, the likeliest first, that are held against one article in full."""
+MAX_RELATED: Final = 8
+"""Articles on the same event, the likeliest first, whose stories are looked at."""
 EXPIRED_A_STEP: Final = 4
 """Rows that leave the window with one new article: the window shrinks four times as fast as it grows, in bounded steps."""
 
@@ -45,6 +48,15 @@ class Candidate:
     similarity: float
 
 
+@dataclass(frozen=True)
+class Related:
+    """An article of the window on what may be the same event: its story, and how alike the two are (0 to 1)."""
+
+    article_id: str
+    story: str
+    score: float
+
+
 class Window:
     """The articles that a new one is held against. `rows` maps article id to packed row: a dict, or a changelogged table.
 
@@ -58,14 +70,17 @@ class Window:
         self.expired = 0
         self._unverified = 0
         self._clear()
-        self.rebuild()
 
     def _clear(self) -> None:
-        self._copies = KeyIndex(width=PHRASE_KEYS, limit=ARTICLES_A_KEY, capacity=_FIRST_CAPACITY)
-        self._allocate(_FIRST_CAPACITY)
+        self._make_indexes(_FIRST_CAPACITY)
         self._oldest = self._next_order = 0
         self._live = 0
         self._now = 0
+
+    def _make_indexes(self, capacity: int) -> None:
+        self._copies = KeyIndex(width=PHRASE_KEYS, limit=ARTICLES_A_KEY, capacity=capacity)
+        self._stories = StoryIndex(capacity)
+        self._allocate(capacity)
 
     def _allocate(self, capacity: int) -> None:
         self._signatures = np.zeros((capacity, PERMUTATIONS), np.uint8)
@@ -81,12 +96,12 @@ class Window:
     @property
     def nbytes(self) -> int:
         """Bytes held by the index in memory."""
-        return self._copies.nbytes + sum(column.nbytes for column in self._columns())
+        return self._copies.nbytes + self._stories.nbytes + sum(column.nbytes for column in self._columns())
 
     @property
     def capped(self) -> int:
         """Keys and candidates that were left out because a limit was reached."""
-        return self._copies.refused + self._unverified
+        return self._copies.refused + self._stories.capped + self._unverified
 
     def _columns(self) -> tuple[npt.NDArray[Any], ...]:
         return (self._signatures, self._shingles, self._times, self._entered, self._ids, self._occupied)
@@ -128,6 +143,17 @@ class Window:
         found = ((unpack_id(bytes(self._ids[slot])), alike) for _, _, slot, alike in likeliest[:MAX_VERIFIED])
         return [Candidate(name, self._row(name), alike) for name, alike in found if name != besides]
 
+    def related(self, row: Row, now: int, *, besides: str) -> list[Related]:
+        """Return the articles on what may be the same event, the likeliest first; never the article `besides` itself."""
+        slots, scores = self._stories.related(row.terms, row.time)
+        near = np.abs(self._times[slots].astype(np.int64) - row.time) <= STORY_DAYS * _DAY_SECONDS
+        near &= (self._entered[slots] + self._seconds >= now) & (scores >= STORY_SIMILARITY)
+        found = sorted(
+            zip((-scores[near]).tolist(), self._orders(slots[near]).tolist(), slots[near].tolist(), strict=True)
+        )
+        named = ((unpack_id(bytes(self._ids[slot])), -score) for score, _, slot in found[:MAX_RELATED])
+        return [Related(name, self._row(name).story, score) for name, score in named if name != besides]
+
     def _row(self, article_id: str) -> Row:
         return unpack_row(self._rows[article_id])
 
@@ -146,6 +172,9 @@ class Window:
         taken = self._copies.link(slot, row.phrases)
         self._next_order += 1
         placed = replace(row, order=order, entered=now, phrases_taken=taken)
+        if row.leads_story(article_id):
+            keys = self._stories.keys_of(row.terms, row.time)
+            placed = replace(placed, story_keys=keys, story_taken=self._stories.add(slot, row.terms, keys))
         self._occupy(slot, article_id, placed)
         self._rows[article_id] = pack_row(placed)
         self._expire()
@@ -174,6 +203,7 @@ class Window:
         if bytes(self._ids[slot]) != pack_id(article_id):
             return True
         self._copies.unlink(slot)
+        self._stories.remove(slot)
         self._occupied[slot] = False
         self._live -= 1
         return True
@@ -196,6 +226,7 @@ class Window:
         new = orders % capacity
         columns = self._columns()
         self._copies.grow(capacity, old, new)
+        self._stories.grow(capacity, old, new)
         self._allocate(capacity)
         for column, former in zip(self._columns(), columns, strict=True):
             column[new] = former[old]
@@ -208,8 +239,7 @@ class Window:
             return
         self._oldest, self._next_order = min(orders), max(orders) + 1
         capacity = max(_FIRST_CAPACITY, int((self._next_order - self._oldest) * _GROWTH))
-        self._copies = KeyIndex(width=PHRASE_KEYS, limit=ARTICLES_A_KEY, capacity=capacity)
-        self._allocate(capacity)
+        self._make_indexes(capacity)
         items = iter(self._rows.items())
         while batch := list(islice(items, _LOADED_AT_ONCE)):
             self._load([(article_id, unpack_row(packed)) for article_id, packed in batch])
@@ -219,9 +249,12 @@ class Window:
         for slot, (article_id, row) in zip(slots.tolist(), batch, strict=True):
             self._occupy(slot, article_id, row)
         self._now = max(self._now, *(row.entered for _, row in batch))
-        self._copies.load(
-            slots, *_linked([row.phrases for _, row in batch], [row.phrases_taken for _, row in batch], PHRASE_KEYS)
-        )
+        rows = [row for _, row in batch]
+        self._copies.load(slots, *_linked([r.phrases for r in rows], [r.phrases_taken for r in rows], PHRASE_KEYS))
+        leads = np.array([row.leads_story(article_id) for article_id, row in batch])
+        rows = [row for row, leading in zip(rows, leads, strict=True) if leading]
+        linked = _linked([r.story_keys for r in rows], [r.story_taken for r in rows], KEYS_A_STORY)
+        self._stories.load(slots[leads], [row.terms for row in rows], *linked)
 
 
 def _linked(keys: list[Words], taken: list[int], width: int) -> tuple[Words, npt.NDArray[np.bool_]]:
@@ -229,7 +262,7 @@ def _linked(keys: list[Words], taken: list[int], width: int) -> tuple[Words, npt
     table = np.zeros((len(keys), width), np.uint32)
     for line, held in zip(table, keys, strict=True):
         line[: len(held)] = held
-    return table, (np.array(taken)[:, None] >> np.arange(width) & 1).astype(np.bool_)
+    return table, (np.array(taken, np.int64)[:, None] >> np.arange(width) & 1).astype(np.bool_)
 
 
 def article_time(published: str | None, first_seen: datetime, *, backlog: bool, days: float = DAYS) -> int:

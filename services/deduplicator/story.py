@@ -1,0 +1,85 @@
+"""What an article is about, as a few weighted terms: the names and numbers by which articles on one event are brought together.
+
+A linked name counts under its canonical id, so that outlets in different languages and scripts meet; other capitalised words
+count as they stand, when they are capitalised inside a sentence. Headlines and leads weigh more.
+"""
+
+import re
+from collections import defaultdict
+from typing import Final
+
+from services.deduplicator.comparison import plain_number
+from services.deduplicator.sketching import MAX_WEIGHT
+from shared.models import EntityMention, ExtractedArticle
+
+MAX_TERMS: Final = 24
+
+_TITLE_WEIGHT: Final = 3.0
+_LEAD_WEIGHT: Final = 2.0
+_LEAD_SENTENCES: Final = 2
+_NUMBER_WEIGHT: Final = 0.5
+_MAX_CHARACTERS: Final = 20_000
+_STEM: Final = 5
+"""Letters that a Cyrillic word is cut to: its case endings come after."""
+
+_SENTENCE_END: Final = re.compile(r"[.!?…][\"”»)]*\s+|\n+")
+_TOKEN: Final = re.compile(
+    r"(?P<starts>(?:^|[.!?…:\n])[\s\"“”«»'(\[–-]*)?(?:(?P<name>[^\W\d_]{2,})|(?P<number>\d+(?:[.,/]\d+)*))",
+    re.MULTILINE,
+)
+_YEAR: Final = re.compile(r"(?:19|20)\d\d")
+
+
+def story_terms(article: ExtractedArticle) -> list[tuple[str, int]]:
+    """Return the article's terms with their weights (1 to `MAX_WEIGHT`): at most `MAX_TERMS`, the heaviest first."""
+    weights: defaultdict[str, float] = defaultdict(float)
+    unsure: defaultdict[str, float] = defaultdict(float)
+    for field, text in (("title", article.title), ("body", article.body[:_MAX_CHARACTERS])):
+        lead_end = _lead_end(text)
+        for entity in article.entities:
+            if entity.field == field:
+                weights[f"entity {entity.canonical}"] += _weight(field, entity.start, lead_end)
+        for token in _TOKEN.finditer(_without(text, [entity for entity in article.entities if entity.field == field])):
+            weight = _weight(field, token.start(), lead_end)
+            if token["number"]:
+                _count_number(weights, token["number"], weight)
+            elif token["name"][0].isupper():
+                sure = field == "body" and token["starts"] is None
+                (weights if sure else unsure)[f"name {_stem(token['name'].lower())}"] += weight
+    for name, weight in unsure.items():
+        if name in weights:
+            weights[name] += weight
+    heaviest = sorted(weights.items(), key=lambda item: (-item[1], item[0]))[:MAX_TERMS]
+    return [(term, max(1, min(MAX_WEIGHT, round(4 * weight**0.5)))) for term, weight in heaviest]
+
+
+def _lead_end(text: str) -> int:
+    """Return where the first sentences end."""
+    ends = [end.end() for end, _ in zip(_SENTENCE_END.finditer(text), range(_LEAD_SENTENCES), strict=False)]
+    return ends[-1] if len(ends) == _LEAD_SENTENCES else len(text)
+
+
+def _weight(field: str, start: int, lead_end: int) -> float:
+    if field == "title":
+        return _TITLE_WEIGHT
+    return _LEAD_WEIGHT if start < lead_end else 1.0
+
+
+def _without(text: str, mentions: list[EntityMention]) -> str:
+    """Return the text with the linked names blanked out."""
+    pieces, at = [], 0
+    for mention in sorted(mentions, key=lambda mention: mention.start):
+        if at <= mention.start and mention.end <= len(text):
+            pieces += [text[at : mention.start], "_" * (mention.end - mention.start)]
+            at = mention.end
+    return "".join((*pieces, text[at:]))
+
+
+def _count_number(weights: defaultdict[str, float], number: str, weight: float) -> None:
+    plain = plain_number(number)
+    if len(plain) > 1 and not _YEAR.fullmatch(plain):
+        weights[f"number {plain}"] += _NUMBER_WEIGHT * weight
+
+
+def _stem(name: str) -> str:
+    return name[:_STEM] if "а" <= name[0] <= "я" or name[0] in "ёїієґ" else name

@@ -1,0 +1,138 @@
+"""Finds earlier articles on the same event: terms of all articles in memory, and keys of the rarest ones to find them by.
+
+How rare a term is follows from the window itself, so the measure needs no list of stop words and no language: a name that
+every article holds weighs next to nothing.
+"""
+
+from itertools import combinations
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from services.deduplicator.index import KeyIndex, Words
+from services.deduplicator.sketching import MAX_WEIGHT
+from services.deduplicator.story import MAX_TERMS
+
+STORY_DAYS: Final = 7
+"""Two articles on one event are at most so many days apart; a story lives on as long as such articles follow."""
+KEYS_A_STORY: Final = 9
+ARTICLES_A_STORY_KEY: Final = 16
+MAX_SCORED: Final = 64
+
+_SINGLE_KEYS: Final = 3
+_PAIRED_TERMS: Final = 4
+_BUCKET_SECONDS: Final = STORY_DAYS * 86_400 // 2
+_NEIGHBOUR_BUCKETS: Final = (0, -1, -2, 1, 2)
+_FREQUENCY_SLOTS: Final = 1 << 18
+_PRIOR_ARTICLES: Final = 10
+"""Articles without any of the terms, assumed before the first one: a new window knows no frequencies."""
+_TERM_SHIFT: Final = MAX_WEIGHT.bit_length()
+
+Floats = npt.NDArray[np.float64]
+
+
+class StoryIndex:
+    """The terms of the articles in the window, by slot, with how many articles hold each term."""
+
+    def __init__(self, capacity: int) -> None:
+        self._keys = KeyIndex(width=KEYS_A_STORY, limit=ARTICLES_A_STORY_KEY, capacity=capacity)
+        self._terms: Words = np.zeros((capacity, MAX_TERMS), np.uint32)
+        self._frequency: Words = np.zeros(_FREQUENCY_SLOTS, np.uint32)
+        self._articles = 0
+        self.unscored = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held by the arrays."""
+        return self._keys.nbytes + self._terms.nbytes + self._frequency.nbytes
+
+    @property
+    def capped(self) -> int:
+        """Keys and candidates that were left out because a limit was reached."""
+        return self._keys.refused + self.unscored
+
+    def keys_of(self, terms: Words, time: int) -> Words:
+        """Return the keys of an article at a time (seconds): its rarest terms, one by one and in pairs, within some days."""
+        return _keys(self._rarest(terms), time // _BUCKET_SECONDS)
+
+    def related(self, terms: Words, time: int) -> tuple[npt.NDArray[np.int64], Floats]:
+        """Return the slots of articles near in time that share rare terms, and how alike each is (cosine, 0 to 1)."""
+        rarest, bucket = self._rarest(terms), time // _BUCKET_SECONDS
+        keys = np.concatenate([_keys(rarest, bucket + step) for step in _NEIGHBOUR_BUCKETS])
+        shared = self._keys.find(keys)
+        likeliest = sorted(shared, key=lambda slot: -shared[slot])
+        self.unscored += max(0, len(likeliest) - MAX_SCORED)
+        slots = np.array(likeliest[:MAX_SCORED], np.int64)
+        return slots, self._cosines(terms, slots)
+
+    def _rarest(self, terms: Words) -> list[int]:
+        values = self._values(terms)
+        order = np.argsort(-values, kind="stable")[:_PAIRED_TERMS]
+        rare: list[int] = (terms[order] >> _TERM_SHIFT).tolist()
+        return rare
+
+    def _values(self, terms: Words) -> Floats:
+        """Return weight times rarity (the logarithm of the inverse frequency) of each term."""
+        frequency = self._frequency[_place(terms)]
+        rarity = np.log((self._articles + 1 + _PRIOR_ARTICLES) / (frequency + 1.0))
+        values: Floats = (terms & np.uint32(MAX_WEIGHT)) * rarity
+        return values
+
+    def _cosines(self, terms: Words, slots: npt.NDArray[np.int64]) -> Floats:
+        order = np.argsort(terms)
+        mine, my_values = terms[order] >> _TERM_SHIFT, self._values(terms[order])
+        theirs = self._terms[slots]
+        their_values = self._values(theirs)
+        at = np.minimum(np.searchsorted(mine, theirs >> _TERM_SHIFT), max(len(mine) - 1, 0))
+        common = (mine[at] == theirs >> _TERM_SHIFT) * their_values * my_values[at]
+        norms = np.sqrt((their_values**2).sum(axis=1) * (my_values**2).sum())
+        cosines: Floats = common.sum(axis=1) / np.maximum(norms, 1e-9)
+        return cosines
+
+    def add(self, slot: int, terms: Words, keys: Words) -> int:
+        """Count an article's terms and put it under its keys; return which keys took it, as bits."""
+        self._count(slot, terms)
+        return self._keys.link(slot, keys)
+
+    def _count(self, slot: int, terms: Words) -> None:
+        self._terms[slot] = 0
+        self._terms[slot, : len(terms)] = terms
+        np.add.at(self._frequency, _place(terms), 1)
+        self._articles += 1
+
+    def remove(self, slot: int) -> None:
+        """Take an article out; one that was never added is left alone."""
+        terms = self._terms[slot][self._terms[slot] != 0]
+        if len(terms):
+            self._keys.unlink(slot)
+            np.subtract.at(self._frequency, _place(terms), 1)
+            self._terms[slot] = 0
+            self._articles -= 1
+
+    def load(
+        self, slots: npt.NDArray[np.int64], terms: list[Words], keys: Words, linked: npt.NDArray[np.bool_]
+    ) -> None:
+        """Add many articles at once, under the keys that took them before."""
+        for slot, held in zip(slots.tolist(), terms, strict=True):
+            self._count(slot, held)
+        self._keys.load(slots, keys, linked)
+
+    def grow(self, capacity: int, old: npt.NDArray[np.int64], new: npt.NDArray[np.int64]) -> None:
+        """Make room for `capacity` slots and move the contents of the old slots to the new ones."""
+        terms = self._terms
+        self._terms = np.zeros((capacity, MAX_TERMS), np.uint32)
+        self._terms[new] = terms[old]
+        self._keys.grow(capacity, old, new)
+
+
+def _place(terms: Words) -> npt.NDArray[Any]:
+    return (terms >> _TERM_SHIFT) % _FREQUENCY_SLOTS
+
+
+def _keys(rarest: list[int], bucket: int) -> Words:
+    single = [(term, 0) for term in rarest[:_SINGLE_KEYS]]
+    pairs = [(min(pair), max(pair)) for pair in combinations(rarest, 2)]
+    return np.array(
+        [(a * 0x9E3779B1 ^ b * 0x85EBCA77 ^ bucket * 0xC2B2AE3D) & 0xFFFFFFFF for a, b in single + pairs], np.uint32
+    )
