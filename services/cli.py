@@ -1,5 +1,6 @@
 """The one command: `frontwire`."""
 
+import signal
 import sys
 
 import click
@@ -38,8 +39,14 @@ for command in (annotate, check, cluster, demo, dlq, engines, follow, ingest, no
     cli.add_command(command)
 
 
+def _interrupt(*_: object) -> None:
+    """Make SIGTERM end a command as Ctrl-C does: what it started is stopped."""
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Run the command line; a refusal is one clear message and a non-zero exit code, never a traceback."""
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         cli(prog_name="frontwire")
     except (ConfigError, SettingsError) as refusal:

@@ -73,4 +73,6 @@ def configure(level: str, log_format: Literal["auto", "json", "console"], **cont
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+    # Reports every 0.1 s of a busy machine; a real stall shows as lag.
+    logging.getLogger("kafka.net.selector").setLevel(logging.ERROR)
     logging.getLogger("frontwire").setLevel(level.upper())

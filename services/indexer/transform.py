@@ -1,8 +1,8 @@
 """From a finished article to its Elasticsearch document: pure, and the one place that knows the document's fields."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shared.models import DateMention, EntityMention, UniqueArticle
 from shared.text import fold
@@ -87,9 +87,18 @@ def published_instant(article: UniqueArticle) -> datetime | None:
     value = article.published.value
     if value is None:
         return None
-    zone = ZoneInfo(article.published.timezone or article.source.timezone or "UTC")
     moment = datetime.fromisoformat(value)
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+    return (
+        moment if moment.tzinfo else moment.replace(tzinfo=_zone(article.published.timezone or article.source.timezone))
+    )
+
+
+def _zone(name: str | None) -> tzinfo:
+    """Return a time zone by its IANA name or as `UTC+07:00`; UTC when nothing is known."""
+    try:
+        return ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return datetime.strptime(name or "", "UTC%z").tzinfo or UTC
 
 
 def _is_closed(mention: DateMention) -> bool:
