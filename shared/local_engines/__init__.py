@@ -10,6 +10,7 @@ from shared.local_engines.model import (
     EngineSettings,
     EngineStatus,
 )
+from shared.local_engines.process import free_port
 
 __all__ = [
     "ENGINE_NAMES",
@@ -19,6 +20,7 @@ __all__ = [
     "EngineStatus",
     "Engines",
     "default_repository",
+    "free_port",
     "kill",
     "reset",
     "start",

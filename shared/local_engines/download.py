@@ -108,6 +108,7 @@ def _fetch_one(artefact: Artefact, cache: Path, repository: str, advance: Callab
             f"{artefact.file} from {address} is not the file of the lock: expected sha256 {artefact.sha256}, got {got}; "
             "it was deleted: start again, and if it happens twice, distrust the repository or proxy in between"
         )
+    partial.chmod(0o644)
     partial.replace(cache / artefact.file)
 
 

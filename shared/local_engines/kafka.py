@@ -10,7 +10,7 @@ from pathlib import Path
 from shared.local_engines.files import copy_tree
 from shared.local_engines.launch import Engine, Launch, Place, filled, java_options
 from shared.local_engines.model import TEMPLATES, EngineError
-from shared.local_engines.process import run
+from shared.local_engines.process import free_port, run
 
 _FORMAT_SECONDS = 60.0
 _METADATA = 3  # the request's api key in the Kafka protocol
@@ -39,13 +39,6 @@ def is_ready(port: int) -> bool:
     except OSError:
         return False
     return len(head) == 12 and struct.unpack(">iii", head)[2] > 0
-
-
-def free_port() -> int:
-    """A port of this machine on which nobody listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _class_path(files: list[Path], place: Place) -> str:

@@ -2,7 +2,9 @@
 
 import json
 import os
+import random
 import signal
+import socket
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,6 +19,8 @@ from shared.local_engines.model import EngineError
 
 _STOP_SECONDS = 10.0
 _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
+# Below the ports that Linux (32768 up) and macOS (49152 up) give to outgoing connections.
+_QUIET_PORTS = range(20000, 32000)
 # Children of this process; kept so that they are reaped and not reported as forgotten.
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -127,6 +131,20 @@ def _reap(pid: int) -> None:
     child = _children.pop(pid, None)
     if child is not None:
         child.wait()
+
+
+def free_port() -> int:
+    """A port of this machine that nobody uses now, and that the system will not give to an outgoing connection.
+
+    Port 0 would give one of those: an engine binds seconds later, and by then a client may sit on it.
+    """
+    while True:
+        port = random.choice(_QUIET_PORTS)  # noqa: S311
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
 
 
 def listener(port: int) -> str | None:

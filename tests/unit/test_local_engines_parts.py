@@ -26,8 +26,8 @@ STRANGER = User(54321, 54321)
 
 
 def settings(folder: Path) -> EngineSettings:
-    port = kafka.free_port()
-    return EngineSettings(folder / "cache", folder / "data", "http://127.0.0.1:9/maven", port, kafka.free_port())
+    port = process.free_port()
+    return EngineSettings(folder / "cache", folder / "data", "http://127.0.0.1:9/maven", port, process.free_port())
 
 
 def test_the_lock_holds_the_pinned_engines_and_their_hashes() -> None:
@@ -133,7 +133,7 @@ def test_kafka_is_ready_when_it_lists_itself(brokers: int, ready: bool) -> None:
 
 
 def test_nobody_listening_is_not_ready() -> None:
-    port = kafka.free_port()
+    port = process.free_port()
     assert not kafka.is_ready(port)
     assert not elasticsearch.is_ready(port)
 
@@ -145,6 +145,10 @@ def spawn(tmp_path: Path, code: str, message: bytes = b"") -> psutil.Process:
 
 def record(found: psutil.Process, home: str = "/nowhere") -> Record:
     return Record(found.pid, found.create_time(), 1, "1", home)
+
+
+def test_free_ports_are_not_given_to_outgoing_connections() -> None:
+    assert all(20000 <= process.free_port() < 32000 for _ in range(20))
 
 
 def test_a_process_has_its_own_session_and_is_found_until_it_ends(tmp_path: Path) -> None:
