@@ -1,0 +1,284 @@
+"""The one pass over a text: at each word the longest expression wins, takes its place, and is read against its anchors."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Final
+
+from services.extractor.dates import values
+from services.extractor.dates.context import speech_anchor, tense_at
+from services.extractor.dates.grammar import Grammar, Rule, Wrap, first_key, grammar, group_name
+from services.extractor.dates.readings import READINGS, Anchors, Fields, Unanchored
+from services.extractor.dates.surface import Surface
+from services.extractor.dates.values import Period, Unit
+
+_WORD: Final = re.compile(r"\w+")
+_BEFORE: Final = 48
+"""Characters before an expression that its guards may look at."""
+_GIVEN: Final = ("month", "year", "years", "same", "months", "dir")
+"""Fields that one end of a range lends to the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A date expression: code-point offsets into the given text and the closed interval it names.
+
+    `None` is an open side when `anchored`, else not known; `known` keeps what an unanchored expression says (month, day …).
+    `rule` read it, `anchor` is what it was counted from: none, publication, mention or speech.
+    """
+
+    start: int
+    end: int
+    text: str
+    from_: date | None
+    to: date | None
+    anchored: bool
+    kind: str
+    precision: str
+    rule: str
+    anchor: str
+    known: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An expression found but not yet counted: a rule with its fields, or a wrapper with the readings inside it."""
+
+    start: int
+    end: int
+    rule: str
+    value: str
+    fields: Fields = field(default_factory=dict)
+    inside: tuple["Reading", ...] = ()
+    operand: bool = True
+
+
+@dataclass(slots=True)
+class Scan:
+    """One text in one language while it is read."""
+
+    surface: Surface
+    grammar: Grammar
+    published: date | None
+    found: list[tuple[Reading, Period | None]] = field(default_factory=list)
+
+    def mentions(self) -> Iterator[tuple[Reading, Period | None, str]]:
+        """Yield readings from left to right, without overlap, with their period (None when unanchored) and anchor."""
+        done = 0
+        starts = self.grammar.rules.keys() | self.grammar.wraps.keys()
+        for word in _WORD.finditer(self.surface.plain):
+            key = first_key(word[0])
+            if word.start() < done or key not in starts or (key == "0" and self._inside_number(word.start())):
+                continue
+            reading = self._longest(word.start(), key)
+            while reading is not None:
+                done = reading.end
+                yield from self._counted(reading)
+                reading = self._following(reading)
+
+    def _inside_number(self, start: int) -> bool:
+        """Say whether a numeral is the tail of another one or of a name ("2,5", "Su-34")."""
+        head = self.surface.shown[max(0, start - 2) : start]
+        return len(head) == 2 and head[1] in ".,/:-" and head[0].isalnum()
+
+    def _longest(self, start: int, key: str) -> Reading | None:
+        best = self._core(start, key, operand=False)
+        for wrap in self.grammar.wraps.get(key, ()):
+            reading = self._wrapped(wrap, start)
+            if reading is not None and (best is None or reading.end > best.end):
+                best = reading
+        if best is not None and best.operand and best.inside == ():
+            best = self._joined(best)
+        return best
+
+    def _core(self, start: int, key: str, *, operand: bool, partial: bool = False) -> Reading | None:
+        best: Reading | None = None
+        for rule in self.grammar.rules.get(key, ()):
+            if (rule.partial and not partial) or (operand and not rule.operand):
+                continue
+            reading = self._match(rule, start)
+            if reading is not None and (best is None or reading.end > best.end):
+                best = reading
+        return best
+
+    def _match(self, rule: Rule, start: int) -> Reading | None:
+        plain = self.surface.shown
+        found = rule.pattern.match(plain, start)
+        if found is None or found.end() == start:
+            return None
+        back = max(0, start - _BEFORE)
+        if rule.before is not None and not rule.before.search(plain, back, start):
+            return None
+        if rule.not_before is not None and rule.not_before.search(plain, back, start):
+            return None
+        fields = dict(rule.fields)
+        for numbered, text in found.groupdict().items():
+            if text is not None:
+                name = group_name(numbered)
+                table = rule.groups.get(name)
+                fields[name] = (
+                    int(text)
+                    if text.isdecimal() and (table is None or text not in table)
+                    else (table or {})[text.lower()]
+                )
+        return Reading(start, found.end(), rule.name, rule.value, fields, operand=rule.operand)
+
+    def _operand(self, start: int, *, partial: bool) -> Reading | None:
+        word = _WORD.match(self.surface.shown, start)
+        return self._core(start, first_key(word[0].lower()), operand=True, partial=partial) if word else None
+
+    def _wrapped(self, wrap: Wrap, start: int) -> Reading | None:
+        plain = self.surface.shown
+        lead = wrap.lead.match(plain, start) if wrap.lead else None
+        if lead is None or (wrap.not_before and wrap.not_before.search(plain, max(0, start - _BEFORE), start)):
+            return None
+        if wrap.value == "from_now":
+            right = self._operand(lead.end(), partial=False)
+            return Reading(start, right.end, wrap.name, wrap.value, inside=(right,)) if right else None
+        left = self._operand(lead.end(), partial=wrap.join is not None and wrap.partial)
+        if left is None or (wrap.only and not wrap.only.match(plain, lead.end())):
+            return None
+        if wrap.join is not None:
+            return self._between(wrap, start, left)
+        end = left.end
+        if wrap.tail is not None:
+            tail = wrap.tail.match(plain, end)
+            if tail is None:
+                return None
+            end = tail.end()
+        return Reading(start, end, wrap.name, wrap.value, inside=(left,))
+
+    def _between(self, wrap: Wrap, start: int, left: Reading) -> Reading | None:
+        join = wrap.join.match(self.surface.shown, left.end) if wrap.join else None
+        right = self._operand(join.end(), partial=wrap.partial) if join else None
+        if right is None or (wrap.lead is None and right.rule.split(".")[0] != left.rule.split(".")[0]):
+            return None
+        return Reading(start, right.end, wrap.name, wrap.value, inside=(left, right))
+
+    def _joined(self, left: Reading) -> Reading:
+        for wrap in self.grammar.joins:
+            reading = self._between(wrap, left.start, left)
+            if reading is not None:
+                return reading
+        return left
+
+    def _following(self, last: Reading) -> Reading | None:
+        """Return what a mention lends its meaning to: "(23/9)", "and 4/5", ", 2015"."""
+        join = self.grammar.join.match(self.surface.shown, last.end)
+        if join is None:
+            return None
+        kind = last.rule.split(".")[0]
+        for rule in self.grammar.following:
+            if kind in rule.follows:
+                reading = self._match(rule, join.end())
+                if reading is not None:
+                    return reading
+        return None
+
+    def _counted(self, reading: Reading) -> Iterator[tuple[Reading, Period | None, str]]:
+        anchors = Anchors(
+            published=self.published,
+            last=next((period for _, period in reversed(self.found) if period is not None), None),
+            speech=speech_anchor(self.surface, self.grammar.cues, self.found, reading),
+            year=self._sentence_year(reading),
+            tense=lambda: tense_at(self.surface, self.grammar.cues, reading.start, reading.end),
+        )
+        try:
+            period: Period | None = _count(reading, anchors)
+        except Unanchored:
+            period = None
+        except (ValueError, OverflowError):
+            return
+        self.found.append((reading, period))
+        yield reading, period, anchors.used if period else "unknown"
+
+    def _sentence_year(self, reading: Reading) -> int | None:
+        """Return the year a sentence opened with ("In 2014, … on 18 March"), when an expression after it names none."""
+        start, _ = self.surface.sentence(reading.start)
+        for earlier, period in reversed(self.found):
+            if earlier.start < start:
+                return None
+            if earlier.rule.startswith("year") and period and earlier.start - start <= 6 and earlier.fields.get("year"):
+                return period.first.year
+        return None
+
+
+def _count(reading: Reading, anchors: Anchors) -> Period:
+    """Return the period of a reading. Raises `Unanchored`, or `ValueError` for a day that does not exist."""
+    if not reading.inside:
+        return READINGS[reading.value](reading.fields, anchors)
+    if reading.value == "between":
+        return _range(reading, anchors)
+    inside = _count(reading.inside[0], anchors)
+    if reading.value == "to_now":
+        return values.between(inside, values.single(anchors.base()))
+    if reading.value == "from_now":
+        return values.between(values.single(anchors.base()), inside)
+    return {"after": values.after, "before": values.before, "since": values.since, "until": values.until}[
+        reading.value
+    ](inside)
+
+
+def _range(reading: Reading, anchors: Anchors) -> Period:
+    left, right = _lend(*reading.inside)
+    end = _count(right, anchors)
+    if "year" in left.fields or "year" not in right.fields:
+        start = _count(left, replace(anchors, latest=end.last))
+    else:
+        start = _count(left, anchors)
+    return values.between(start, end)
+
+
+def _lend(left: Reading, right: Reading) -> tuple[Reading, Reading]:
+    """Return both ends of a range, each completed with what only the other says."""
+    if left.value == "bare_year" or right.value == "bare_year":
+        return left, right
+    lent = {name: right.fields[name] for name in _GIVEN if name in right.fields}
+    years = {"year", "years", "same", "dir"}
+    if years & left.fields.keys():
+        lent = {name: value for name, value in lent.items() if name not in years}
+    back = {name: left.fields[name] for name in ("month", "year", "years") if name in left.fields}
+    if years & right.fields.keys():
+        back = {name: value for name, value in back.items() if name == "month"}
+    left_value = "date" if left.value == "bare_day" else left.value
+    return (
+        replace(left, value=left_value, fields={**lent, **left.fields}),
+        replace(right, value="date" if right.value == "bare_day" else right.value, fields={**back, **right.fields}),
+    )
+
+
+def find_mentions(text: str, language: str, published: date | None) -> list[Mention]:
+    """Return the mentions of a text in one language that has a grammar, from left to right."""
+    surface = Surface.of(text)
+    found: list[Mention] = []
+    for reading, period, anchor in Scan(surface, grammar(language), published).mentions():
+        start, end = surface.origin(reading.start), surface.origin(reading.end)
+        found.append(
+            Mention(
+                start=start,
+                end=end,
+                text=text[start:end],
+                from_=period.start if period else None,
+                to=period.end if period else None,
+                anchored=period is not None,
+                kind=period.kind if period else "unknown",
+                precision=period.precision if period else "unknown",
+                rule=f"{language}.{reading.rule}",
+                anchor=anchor,
+                known={} if period else _known(reading),
+            )
+        )
+    return found
+
+
+def _known(reading: Reading) -> dict[str, int]:
+    inner = reading.inside[-1] if reading.inside else reading
+    known = {
+        name: value for name, value in inner.fields.items() if name not in ("of", "unit", "sign", "shift", "n", "dir")
+    }
+    unit = inner.fields.get("unit", inner.fields.get("of"))
+    if unit is not None:
+        count = inner.fields.get("shift", inner.fields.get("n", 1) * inner.fields.get("sign", 1))
+        known[f"{Unit(unit).name.lower()}s"] = count
+    return known
