@@ -30,6 +30,10 @@ MIN_SHINGLES: Final = 8
 
 STORY_SIMILARITY: Final = 0.28
 """Two articles whose terms, weighted by rarity, are at least so alike (cosine) are on one event."""
+SHARED_TEXT: Final = 0.25
+"""Two articles that share so much text word for word, a paragraph of background, need less likeness of terms …"""
+STORY_SIMILARITY_SHARING: Final = 0.12
+"""… namely this, to be on one event. Text alone does not do: outlets print notes of their own under everything."""
 
 
 class Relation(StrEnum):

@@ -10,7 +10,7 @@ from typing import Final
 
 from services.deduplicator.comparison import plain_number
 from services.deduplicator.sketching import MAX_WEIGHT
-from shared.models import EntityMention, ExtractedArticle
+from shared.models import DateMention, ExtractedArticle
 
 MAX_TERMS: Final = 24
 
@@ -36,10 +36,11 @@ def story_terms(article: ExtractedArticle) -> list[tuple[str, int]]:
     unsure: defaultdict[str, float] = defaultdict(float)
     for field, text in (("title", article.title), ("body", article.body[:_MAX_CHARACTERS])):
         lead_end = _lead_end(text)
-        for entity in article.entities:
-            if entity.field == field:
-                weights[f"entity {entity.canonical}"] += _weight(field, entity.start, lead_end)
-        for token in _TOKEN.finditer(_without(text, [entity for entity in article.entities if entity.field == field])):
+        linked = [(e.start, e.end, f"entity {e.canonical}") for e in article.entities if e.field == field]
+        dated = [(d.start, d.end, f"day {d.from_}") for d in article.dates if d.field == field and _is_day(d)]
+        for start, _, term in linked + dated:
+            weights[term] += _weight(field, start, lead_end)
+        for token in _TOKEN.finditer(_without(text, linked + dated)):
             weight = _weight(field, token.start(), lead_end)
             if token["number"]:
                 _count_number(weights, token["number"], weight)
@@ -65,13 +66,17 @@ def _weight(field: str, start: int, lead_end: int) -> float:
     return _LEAD_WEIGHT if start < lead_end else 1.0
 
 
-def _without(text: str, mentions: list[EntityMention]) -> str:
-    """Return the text with the linked names blanked out."""
+def _is_day(mention: DateMention) -> bool:
+    return mention.from_ is not None and mention.from_ == mention.to
+
+
+def _without(text: str, spans: list[tuple[int, int, str]]) -> str:
+    """Return the text with the spans (start, end, term) blanked out."""
     pieces, at = [], 0
-    for mention in sorted(mentions, key=lambda mention: mention.start):
-        if at <= mention.start and mention.end <= len(text):
-            pieces += [text[at : mention.start], "_" * (mention.end - mention.start)]
-            at = mention.end
+    for start, end, _ in sorted(spans):
+        if at <= start and end <= len(text):
+            pieces += [text[at:start], "_" * (end - start)]
+            at = end
     return "".join((*pieces, text[at:]))
 
 

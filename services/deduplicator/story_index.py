@@ -25,7 +25,7 @@ _PAIRED_TERMS: Final = 4
 _BUCKET_SECONDS: Final = STORY_DAYS * 86_400 // 2
 _NEIGHBOUR_BUCKETS: Final = (0, -1, -2, 1, 2)
 _FREQUENCY_SLOTS: Final = 1 << 18
-_PRIOR_ARTICLES: Final = 10
+_PRIOR_ARTICLES: Final = 60
 """Articles without any of the terms, assumed before the first one: a new window knows no frequencies."""
 _TERM_SHIFT: Final = MAX_WEIGHT.bit_length()
 
@@ -64,7 +64,7 @@ class StoryIndex:
         likeliest = sorted(shared, key=lambda slot: -shared[slot])
         self.unscored += max(0, len(likeliest) - MAX_SCORED)
         slots = np.array(likeliest[:MAX_SCORED], np.int64)
-        return slots, self._cosines(terms, slots)
+        return slots, self.cosines(terms, slots)
 
     def _rarest(self, terms: Words) -> list[int]:
         values = self._values(terms)
@@ -79,12 +79,15 @@ class StoryIndex:
         values: Floats = (terms & np.uint32(MAX_WEIGHT)) * rarity
         return values
 
-    def _cosines(self, terms: Words, slots: npt.NDArray[np.int64]) -> Floats:
+    def cosines(self, terms: Words, slots: npt.NDArray[np.int64]) -> Floats:
+        """Return how alike an article's terms and those of each slot are (0 to 1); 0 for a slot that holds a copy."""
+        if not len(terms):
+            return np.zeros(len(slots))
         order = np.argsort(terms)
         mine, my_values = terms[order] >> _TERM_SHIFT, self._values(terms[order])
         theirs = self._terms[slots]
         their_values = self._values(theirs)
-        at = np.minimum(np.searchsorted(mine, theirs >> _TERM_SHIFT), max(len(mine) - 1, 0))
+        at = np.minimum(np.searchsorted(mine, theirs >> _TERM_SHIFT), len(mine) - 1)
         common = (mine[at] == theirs >> _TERM_SHIFT) * their_values * my_values[at]
         norms = np.sqrt((their_values**2).sum(axis=1) * (my_values**2).sum())
         cosines: Floats = common.sum(axis=1) / np.maximum(norms, 1e-9)

@@ -10,7 +10,14 @@ from typing import Final
 
 from services.deduplicator.comparison import words_of
 from services.deduplicator.rows import Answer, Method, Row, answered, new_row
-from services.deduplicator.rules import DECISION_VERSION, Relation, Verdict, judge
+from services.deduplicator.rules import (
+    DECISION_VERSION,
+    SHARED_TEXT,
+    STORY_SIMILARITY_SHARING,
+    Relation,
+    Verdict,
+    judge,
+)
 from services.deduplicator.sketching import features_of, sketch_words
 from services.deduplicator.story import story_terms
 from services.deduplicator.window import Candidate, Related, Window, article_time
@@ -76,11 +83,18 @@ class _Judged:
     article_id: str
     row: Row
     verdict: Verdict
+    kinship: float
+
+    @property
+    def shares_story(self) -> bool:
+        """Whether the two are on one event: one is a copy or piece of the other, or repeats its background."""
+        repeats = self.verdict.containment >= SHARED_TEXT and self.kinship >= STORY_SIMILARITY_SHARING
+        return repeats or self.verdict.relation is not Relation.NONE
 
 
 def _verdicts(row: Row, exact: bytes, candidates: list[Candidate]) -> list[_Judged]:
     """Return the candidates with their verdicts: the same text, then copies, then pieces, then what is neither."""
-    judged = [_Judged(c.article_id, c.row, judge(row, exact, c.row, c.similarity)) for c in candidates]
+    judged = [_Judged(c.article_id, c.row, judge(row, exact, c.row, c.similarity), c.kinship) for c in candidates]
     return sorted(judged, key=lambda j: (_RANKS[j.verdict.relation], -j.verdict.containment, j.row.order))
 
 
@@ -95,14 +109,14 @@ def _answer(
     """Return the answer for an article and its row with the ids it keeps for ever and the answer."""
     matches = [j for j in judged if j.verdict.relation is not Relation.NONE]
     first = matches[0] if matches else None
+    stories = [j.row.story for j in judged if j.shares_story] + [other.story for other in related]
     if known:
         row = replace(row, cluster=known.cluster, story=known.story, answers=known.answers)
     elif first:
         is_copy = first.verdict.relation is not Relation.CONTAINED
         row = replace(row, cluster=first.row.cluster if is_copy else row.cluster, story=first.row.story)
-    elif related:
-        row = replace(row, story=related[0].story)
-    stories = [j.row.story for j in matches] + [other.story for other in related]
+    elif stories:
+        row = replace(row, story=stories[0])
     nearest = judged[0] if judged else None
     fetched_ms = milliseconds(article.fetched_at)
     answer = Answer(

@@ -29,7 +29,7 @@ MAX_RELATED: Final = 8
 EXPIRED_A_STEP: Final = 4
 """Rows that leave the window with one new article: the window shrinks four times as fast as it grows, in bounded steps."""
 
-_FLOOR: Final = 0.5
+_FLOOR: Final = 0.25
 """Estimated containment below which a candidate is not looked at further."""
 _CHANCE: Final = 1 / 256
 """Share of one-byte MinHash values that agree by chance."""
@@ -41,11 +41,12 @@ _LOADED_AT_ONCE: Final = 4096
 
 @dataclass(frozen=True)
 class Candidate:
-    """An article of the window that may be a copy: its row and the estimated Jaccard similarity (0 to 1) with the new one."""
+    """An article of the window that shares text: its row, the estimated Jaccard similarity, and how alike the terms are."""
 
     article_id: str
     row: Row
     similarity: float
+    kinship: float
 
 
 @dataclass(frozen=True)
@@ -140,8 +141,10 @@ class Window:
             if contained >= _FLOOR
         )
         self._unverified += max(0, len(likeliest) - MAX_VERIFIED)
-        found = ((unpack_id(bytes(self._ids[slot])), alike) for _, _, slot, alike in likeliest[:MAX_VERIFIED])
-        return [Candidate(name, self._row(name), alike) for name, alike in found if name != besides]
+        kept = likeliest[:MAX_VERIFIED]
+        kinship = self._stories.cosines(row.terms, np.array([slot for _, _, slot, _ in kept], np.int64)).tolist()
+        found = [(self._id(slot), alike, kin) for (_, _, slot, alike), kin in zip(kept, kinship, strict=True)]
+        return [Candidate(name, self._row(name), alike, kin) for name, alike, kin in found if name != besides]
 
     def related(self, row: Row, now: int, *, besides: str) -> list[Related]:
         """Return the articles on what may be the same event, the likeliest first; never the article `besides` itself."""
@@ -151,8 +154,11 @@ class Window:
         found = sorted(
             zip((-scores[near]).tolist(), self._orders(slots[near]).tolist(), slots[near].tolist(), strict=True)
         )
-        named = ((unpack_id(bytes(self._ids[slot])), -score) for score, _, slot in found[:MAX_RELATED])
+        named = ((self._id(slot), -score) for score, _, slot in found[:MAX_RELATED])
         return [Related(name, self._row(name).story, score) for name, score in named if name != besides]
+
+    def _id(self, slot: int) -> str:
+        return unpack_id(bytes(self._ids[slot]))
 
     def _row(self, article_id: str) -> Row:
         return unpack_row(self._rows[article_id])
@@ -214,7 +220,7 @@ class Window:
             if self._occupied[slot]:
                 if int(self._entered[slot]) + self._seconds >= self._now:
                     return
-                self.forget(unpack_id(bytes(self._ids[slot])))
+                self.forget(self._id(slot))
                 self.expired += 1
             self._oldest += self._oldest < self._next_order
 
