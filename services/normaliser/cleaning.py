@@ -24,9 +24,9 @@ _LONGEST_TEASER = 140
 _TOP_LINES = 5  # a by-line that opens an article stands within so many lines
 
 _SENTENCE_BREAK = re.compile(r"(?<![\s.(][^\W\d_])(?<!^[^\W\d_])[.!?…][\"”»')]*\s+(?=[\"“«„(]?[^\W_a-zа-яёіїєґ])")
-_SENTENCE_END = re.compile(r"[.!?…:;,][\"”»')\]]*$")
-_FULL_STOP = re.compile(r"[.!?…][\"”»')\]]*$")
-_ELLIPSIS = re.compile(r"[^\W_](?:\.{3}|…)[\"”»')\]]*$")
+_CLOSING_QUOTES = "\"”»')] \t"
+_SENTENCE_ENDS = ".!?…:;,"
+_FULL_STOPS = ".!?…"
 
 
 @dataclass
@@ -62,7 +62,11 @@ class Line:
     @property
     def is_paragraph(self) -> bool:
         """Whether the line is running text: long, and with a sentence that ends."""
-        return not self.removed and len(self.rest) >= SHORTEST_PARAGRAPH and bool(_FULL_STOP.search(self.rest.rstrip()))
+        return (
+            not self.removed
+            and len(self.text) - self.head >= SHORTEST_PARAGRAPH
+            and self.text.rstrip(_CLOSING_QUOTES)[-1:] in _FULL_STOPS
+        )
 
     @property
     def is_headline(self) -> bool:
@@ -72,7 +76,7 @@ class Line:
             not self.removed
             and 15 <= len(rest) <= LONGEST_HEADLINE
             and rest.count(" ") >= 3
-            and not _SENTENCE_END.search(rest)
+            and rest.rstrip(_CLOSING_QUOTES)[-1:] not in _SENTENCE_ENDS
             and not rest[0].islower()
             and rest[0] not in "-–—•*·"
         )
@@ -80,7 +84,10 @@ class Line:
     @property
     def is_truncated(self) -> bool:
         """Whether the line breaks off with an ellipsis."""
-        return not self.removed and bool(_ELLIPSIS.search(self.rest.rstrip()))
+        if self.removed:
+            return False
+        bare = self.text.rstrip(_CLOSING_QUOTES)
+        return bare.endswith(("...", "…")) and bare.rstrip(".…")[-1:].isalnum()
 
     def remove(self, rule: str, family: str, start: int = 0) -> None:
         """Take the line out from `start` (counted in the line) to its end, its line break included."""
@@ -303,8 +310,7 @@ def cut_signatures(lines: Sequence[Line], starts: Sequence[int], rules: Selectio
     bounds = [*starts, len(lines)]
     for first, after in pairwise(bounds):
         for line in _signatures(lines[first:after]):
-            found = rules.full("closing", line.text)
-            if found:
+            if not line.removed and (found := rules.full("closing", line.text)):
                 line.remove(found[0].id, found[0].family)
 
 

@@ -11,7 +11,9 @@ from shared.models import Language, Passage
 
 UNDETERMINED: Final = "und"
 MIN_SCORE: Final = 0.6
-_SAMPLE = 1200  # code points that are enough to name a language
+_SAMPLE = 800  # code points that are enough to name a language
+_LONG_SAMPLE = 4000  # code points by which the script is told
+_MINOR_SCRIPT = 10  # the other script's letters are counted out when there are a tenth as many, or more
 _SHORTEST_PASSAGE = 40
 _MIN_PASSAGE_SCORE = 0.85
 _FEW_MARKS = 0.01  # of the letters: a Vietnamese text below it was typed without marks
@@ -38,7 +40,7 @@ def _identifier(languages: tuple[str, ...]) -> _Identifier:
 
 def identify(text: str, languages: tuple[str, ...]) -> Language:
     """Return the language of a text among those configured, `und` below `MIN_SCORE`, with the identifier's score."""
-    sample = text[:_SAMPLE]
+    sample = _sample(text)
     if not any(character.isalpha() for character in sample):
         return Language(code=UNDETERMINED, score=0.0)
     code, score = _identifier(languages).classify(sample)
@@ -46,11 +48,23 @@ def identify(text: str, languages: tuple[str, ...]) -> Language:
     return Language(code=code if score >= MIN_SCORE else UNDETERMINED, score=score)
 
 
+def _sample(text: str) -> str:
+    """Return the first lines in the script most letters of a text are in, so that a long quotation does not name the article."""
+    head = text[:_LONG_SAMPLE]
+    cyrillic, latin = len(_CYRILLIC.findall(head)), len(_LATIN.findall(head))
+    if min(cyrillic, latin) * _MINOR_SCRIPT < max(cyrillic, latin):
+        return head[:_SAMPLE]
+    letters, others = (_CYRILLIC, _LATIN) if cyrillic > latin else (_LATIN, _CYRILLIC)
+    lines = [line for line in head.split("\n") if len(letters.findall(line)) > len(others.findall(line))]
+    return "\n".join(lines)[:_SAMPLE]
+
+
 def is_unaccented(text: str, language: str) -> bool:
     """Whether a Vietnamese text was typed without its marks."""
     if language != "vi":
         return False
-    return text.isascii() or len(_MARKED.findall(text)) < _FEW_MARKS * max(1, len(_LATIN.findall(text)))
+    sample = text[:_SAMPLE]
+    return sample.isascii() or len(_MARKED.findall(sample)) < _FEW_MARKS * len(_LATIN.findall(sample))
 
 
 def passages(body: str, article: Language, languages: tuple[str, ...]) -> list[Passage]:
@@ -82,7 +96,10 @@ def _paragraphs(body: str) -> Iterable[tuple[int, int]]:
 
 def _may_differ(paragraph: str, code: str, unaccented: bool) -> bool:
     """Whether a paragraph's letters allow another language than the article's: a quick look before the identifier's."""
-    cyrillic = len(_CYRILLIC.findall(paragraph)) > len(_LATIN.findall(paragraph))
+    if code == "vi" and not unaccented and _VIETNAMESE.search(paragraph) and not _CYRILLIC.search(paragraph):
+        return False
+    sample = paragraph[:_SAMPLE]
+    cyrillic = len(_CYRILLIC.findall(sample)) > len(_LATIN.findall(sample))
     match code:
         case "vi":
             return cyrillic or not (unaccented or _VIETNAMESE.search(paragraph))

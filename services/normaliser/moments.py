@@ -5,7 +5,7 @@ A date inside a sentence is thus never taken for a publication date.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
@@ -41,7 +41,7 @@ class DateWords:
 
     months: Mapping[str, int]
     zones: Mapping[str, str]
-    ignored: Sequence[str]
+    ignored: "re.Pattern[str]"
 
 
 @dataclass(frozen=True)
@@ -192,10 +192,8 @@ class _Reading:
         return position
 
     def _word(self, text: str, position: int) -> int:
-        for word in self.words.ignored:
-            if _word_at(text, position, word):
-                return position + len(word)
-        return position
+        match = self.words.ignored.match(text, position)
+        return match.end() if match else position
 
 
 _NAME = re.compile(r"[^\W\d_]+")

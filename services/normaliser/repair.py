@@ -24,6 +24,7 @@ FAMILY_FORM: Final = "form"
 FAMILY_SPACE: Final = "space"
 FAMILIES: Final = frozenset({FAMILY_CONTROL, FAMILY_ENCODING, FAMILY_ENTITY, FAMILY_FORM, FAMILY_SPACE})
 
+_MAX_ROUNDS = 4
 _MAX_MISREADINGS = 3  # UTF-8 read as windows-1252 and written as UTF-8 again, and again
 _MIN_LEGACY_SHARE = (
     0.5  # of the odd words that must become Vietnamese syllables before a text counts as TCVN3 or cp1258
@@ -58,14 +59,22 @@ _TONES = dict.fromkeys(map(ord, "\u0300\u0301\u0303\u0309\u0323"))
 
 
 def repair(text: str) -> list[Change]:
-    """Return every change that undoes damage to a text, against that text."""
+    """Return every change that undoes damage to a text, against that text.
+
+    One repair can lay another damage bare (an escaped soft hyphen, a zero-width character in a wrongly decoded line), so the
+    steps are repeated while they find something.
+    """
     changes: list[Change] = []
     current = text
-    for step in (_misread, _legacy, _entities, _invisible, _composed):
-        found = step(current)
-        if found:
-            changes = chain(changes, found, current)
-            current = apply(current, found)
+    for _ in range(_MAX_ROUNDS):
+        before = changes
+        for step in (_misread, _legacy, _entities, _invisible, _composed):
+            found = step(current)
+            if found:
+                changes = chain(changes, found, current)
+                current = apply(current, found)
+        if changes is before:
+            break
     return changes
 
 

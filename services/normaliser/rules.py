@@ -54,6 +54,7 @@ _FRAGMENTS: Final[Mapping[str, str]] = {
              r"\u0400-\u042f\u0490]",
 }  # fmt: skip
 
+_GROUP_NAME = re.compile(r"\(\?P<\w+>")
 _PLACEHOLDER = re.compile(r"%([a-z_0-9]+)%")
 
 
@@ -118,7 +119,8 @@ class Rules:
         pairs = [word.split("=", 1) for word in self.words.get("zone", ())]
         zones = {fold(phrase): zone for phrase, zone in sorted(pairs, key=_longest_first)}
         ignored = {fold(word) for name in ("weekday", "date_label") for word in self.words.get(name, ())}
-        return DateWords(months, zones, sorted(ignored, key=_longest_first))
+        either = "|".join(map(re.escape, sorted(ignored, key=_longest_first)))
+        return DateWords(months, zones, re.compile(rf"(?:{either})(?!\w)"))
 
     def for_outlet(self, outlet: str, unaccented: bool) -> "Selection":
         """Return the rules that apply to an outlet's articles, general ones included."""
@@ -139,28 +141,36 @@ class Selection:
     """The rules for one outlet, by the place they look at, each place with one pattern that tells whether any rule applies."""
 
     def __init__(self, rules: Iterable[Rule], unaccented: bool) -> None:
-        self.unaccented = unaccented
-        self.by_place: dict[Where, list[tuple[Rule, re.Pattern[str]]]] = {}
+        self._by_place: dict[Where, list[tuple[Rule, re.Pattern[str]]]] = {}
         for rule in rules:
-            self.by_place.setdefault(rule.where, []).append((rule, rule.compiled(unaccented)))
+            self._by_place.setdefault(rule.where, []).append((rule, rule.compiled(unaccented)))
+        self._any = {
+            where: re.compile("|".join(f"(?:{_GROUP_NAME.sub('(?:', pattern.pattern)})" for _, pattern in patterns))
+            for where, patterns in self._by_place.items()
+        }
+        self._needed = {
+            where: _needed(pattern.pattern for _, pattern in found) for where, found in self._by_place.items()
+        }
 
     def full(self, where: Where, text: str) -> tuple[Rule, "re.Match[str]"] | None:
         """Return the first rule of a place whose pattern is the whole text, with its match."""
-        for rule, pattern in self.by_place.get(where, ()):
-            if match := pattern.fullmatch(text):
-                return rule, match
-        return None
+        if where not in self._any or not self._any[where].fullmatch(text):
+            return None
+        return next(
+            ((rule, match) for rule, pattern in self._by_place[where] if (match := pattern.fullmatch(text))), None
+        )
 
     def at_start(self, where: Where, text: str) -> tuple[Rule, "re.Match[str]"] | None:
         """Return the first rule of a place whose pattern opens the text, with its match."""
-        for rule, pattern in self.by_place.get(where, ()):
-            if match := pattern.match(text):
-                return rule, match
-        return None
+        if where not in self._any or not self._any[where].match(text):
+            return None
+        return next(((rule, match) for rule, pattern in self._by_place[where] if (match := pattern.match(text))), None)
 
     def anywhere(self, where: Where, text: str) -> Iterator[tuple[Rule, "re.Match[str]"]]:
         """Return every match of every rule of a place."""
-        for rule, pattern in self.by_place.get(where, ()):
+        if where not in self._any or not self._needed[where].search(text) or not self._any[where].search(text):
+            return
+        for rule, pattern in self._by_place[where]:
             for match in pattern.finditer(text):
                 yield rule, match
 
@@ -310,6 +320,30 @@ def _nested(node: Any, inside: bool) -> bool:
         elif kind in ("ASSERT", "ASSERT_NOT") and _nested(argument[1], inside):
             return True
     return False
+
+
+def _needed(patterns: Iterable[str]) -> "re.Pattern[str]":
+    """Return a quick test that every text in which one of the patterns is found passes: a character each of them needs."""
+    parser: Any = import_module("re._parser")
+    characters: set[int] = set()
+    for pattern in patterns:
+        choices = [found for item in parser.parse(pattern) if (found := _characters(item))]
+        if not choices:
+            return re.compile("")
+        characters |= min(choices, key=len)
+    return re.compile("[" + "".join(re.escape(chr(code)) for code in sorted(characters)) + "]")
+
+
+def _characters(item: Any) -> set[int]:
+    """Return the characters of which a piece of a pattern matches exactly one, or nothing for any other piece."""
+    name, argument = str(item[0]), item[1]
+    if name == "SUBPATTERN":
+        return next((found for inner in argument[3] if (found := _characters(inner))), set())
+    if name == "LITERAL":
+        return {int(argument)}
+    if name == "IN" and all(str(kind) == "LITERAL" for kind, _ in argument):
+        return {int(code) for _, code in argument}
+    return set()
 
 
 def _used_twice(rules: Iterable[Rule]) -> Iterator[Problem]:

@@ -12,10 +12,10 @@ from typing import Final
 from services.normaliser.cleaning import Line
 
 MAX_PARTS: Final = 99
+_LOOK_BACK = 100  # lines
 _LONGEST_COHESION_TEXT = 1500
 _MOST_SHARED_NAMES = 0.4  # of a new article's names that may stand in the article before it, where the evidence is weak
 _SHORTEST_LONE_HEADLINE = 30
-_FUSED_HEADLINE = 160
 _CLOSING_FAMILIES = frozenset({"credit", "other", "related", "share"})
 
 _NAME = re.compile(r"(?<=[^\W_.!?…:\"“«„ ]\s)[^\W\d_a-zа-яёіїєґ][^\W\d_]+")
@@ -32,21 +32,20 @@ class Cut:
 def find_cuts(lines: Sequence[Line]) -> list[Cut]:
     """Return the lines at which a new article begins, the first line always among them."""
     cuts = [Cut(0, "start")]
+    has_body = False
     for index in range(1, len(lines)):
-        first = cuts[-1].line
-        if len(cuts) >= MAX_PARTS or not any(line.is_paragraph or line.cuts for line in lines[first:index]):
+        has_body = has_body or lines[index - 1].is_paragraph
+        if not has_body or len(cuts) >= MAX_PARTS:
             continue
-        evidence = _evidence(lines, first, index)
+        evidence = _evidence(lines, max(cuts[-1].line, index - _LOOK_BACK), index)
         if evidence:
             cuts.append(Cut(index, evidence))
+            has_body = False
     return cuts
 
 
 def _evidence(lines: Sequence[Line], first: int, index: int) -> str:
     line = lines[index]
-    body = any(earlier.is_paragraph for earlier in lines[first:index])
-    if not body:
-        return ""
     if line.has_prefix and line.prefix:
         return "prefix"
     ended = _ended(lines, first, index)
@@ -104,7 +103,7 @@ def _layout_changes(lines: Sequence[Line], first: int, index: int) -> bool:
 def _same_subject(lines: Sequence[Line], first: int, index: int) -> bool:
     """Whether the names after a line are largely those before it."""
     before = _names(lines[first:index])
-    after = _names(lines[index:])
+    after = _names(lines[index : index + _LOOK_BACK])
     return not after or len(after & before) > _MOST_SHARED_NAMES * len(after)
 
 
@@ -123,6 +122,4 @@ def _names(lines: Sequence[Line]) -> set[str]:
 
 def _fused_evidence(line: Line) -> str:
     """Return the evidence that a last line is a cut-off article of its own, its headline, credit and text run together."""
-    if not line.is_truncated or (line.cuts and not line.credit_inside):
-        return ""
-    return "cut-off text with a credit inside" if line.credit_inside else ""
+    return "cut-off text with a credit inside" if line.is_truncated and line.credit_inside else ""

@@ -6,6 +6,7 @@ text opens with a long paragraph is the title a copy: its first sentence, cut at
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -86,6 +87,7 @@ def tidy(text: str, seams: Sequence[int]) -> list[Change]:
 
     No change spans one of `seams`, the places at which something was cut, so that every cut stays a change of its own.
     """
+    ordered = sorted(set(seams))
     changes: list[Change] = []
     for match in _BREAKS.finditer(text):
         is_edge = match.start() == 0 or match.end() == len(text)
@@ -96,18 +98,18 @@ def tidy(text: str, seams: Sequence[int]) -> list[Change]:
         for position in range(match.start(), match.end()):
             if text[position] == "\n" and kept:
                 kept -= 1
-                changes.extend(_dropped(run_start, position, seams))
+                changes.extend(_dropped(run_start, position, ordered))
                 run_start = None
             elif run_start is None:
                 run_start = position
-        changes.extend(_dropped(run_start, match.end(), seams))
+        changes.extend(_dropped(run_start, match.end(), ordered))
     return changes
 
 
 def _dropped(start: int | None, end: int, seams: Sequence[int]) -> list[Change]:
     if start is None:
         return []
-    edges = [start, *(seam for seam in sorted(set(seams)) if start < seam < end), end]
+    edges = [start, *seams[bisect_right(seams, start) : bisect_left(seams, end)], end]
     return [Change(left, right, "", "space.around", FAMILY_SPACE) for left, right in pairwise(edges)]
 
 

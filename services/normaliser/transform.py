@@ -4,6 +4,7 @@ Repair, then language, then clean-up and splitting on the repaired text; all cha
 `rebuild` returns it exactly.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -62,10 +63,11 @@ def normalise(raw: RawArticle, *, rules: Rules) -> Iterator[NormalisedArticle]:
     if not any(text.body for text in finished):
         raise Rejected(Reason.EMPTY_BODY, f"{len(raw.text)} characters, none of them the article's own text")
     changes = chain(to_repaired, [change for text in finished for change in text.changes], repaired)
+    starts = [change.start for change in changes]
     bounds = [0, *(back.before(part.start) for part in parts[1:]), len(raw.text)]
     for number, text in enumerate(finished, 1):
         start, end = bounds[number - 1], bounds[number]
-        inside = [change for change in changes if start <= change.start < end]
+        inside = changes[bisect_left(starts, start) : bisect_left(starts, end)]
         edits = to_edits(raw.text, join_neighbours(raw.text, inside, _JOINED_FAMILIES), "text")
         if number == 1:
             edits = to_edits(raw.title or "", title_changes, "title") + edits
