@@ -36,7 +36,7 @@ def parse_duration(value: object) -> timedelta:
 def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         raise ValueError(f"{name!r} is no time zone; an example is Asia/Ho_Chi_Minh") from None
     return name
 

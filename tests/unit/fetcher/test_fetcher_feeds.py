@@ -1,0 +1,121 @@
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from services.fetcher.feeds import Feeds, Kind, load_feeds, parse_duration
+from shared.yaml_config import ConfigError
+
+GOOD = """\
+delay: 2s
+hosts:
+  bao.example:
+    delay: 500ms
+feeds:
+  - name: Báo
+    url: https://bao.example/rss
+    source: Báo Mẫu
+    language: vi
+    country: VN
+    side: state
+    timezone: Asia/Ho_Chi_Minh
+    every: 10m
+    full_text: feed
+    allow_private: ["127.0.0.1:8765"]
+  - name: hộp thư
+    paths: [inbox, old/*.jsonl]
+    enabled: false
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "feeds.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def problems(folder: Path, text: str) -> list[tuple[int, str, str]]:
+    with pytest.raises(ConfigError) as caught:
+        load_feeds(write(folder, text))
+    return [(problem.line, problem.key, problem.reason) for problem in caught.value.problems]
+
+
+def test_a_feed_has_what_its_articles_carry(tmp_path: Path) -> None:
+    feeds = load_feeds(write(tmp_path, GOOD))
+    first, second = feeds.feeds
+    assert first.host == "bao.example"
+    assert first.every == timedelta(minutes=10)
+    assert first.article_source.model_dump() == {
+        "name": "Báo Mẫu", "language": "vi", "country": "VN", "side": "state", "timezone": "Asia/Ho_Chi_Minh",
+    }  # fmt: skip
+    assert second.host == "file:hộp thư"
+    assert second.all_paths == [tmp_path / "inbox", tmp_path / "old/*.jsonl"]
+    assert [feed.name for feed in feeds.enabled()] == ["Báo"]
+    assert (feeds.delay_of("bao.example"), feeds.delay_of("other.example")) == (0.5, None)
+
+
+def test_an_empty_file_is_no_feeds(tmp_path: Path) -> None:
+    assert load_feeds(write(tmp_path, "")) == Feeds()
+
+
+def test_the_shipped_file_is_valid() -> None:
+    feeds = load_feeds(Path(__file__).resolve().parents[3] / "deploy" / "config" / "feeds.yaml")
+    assert feeds.delay == timedelta(seconds=1)
+
+
+def test_every_error_is_reported_at_once_with_its_line(tmp_path: Path) -> None:
+    text = """\
+feeds:
+  - name: a
+    url: https://bao.example/rss
+    evry: 5m
+  - name: A
+    url: http://bao.example/rss?utm_source=x
+    timezone: Asia/Hanoi_
+  - name: c
+    url: ftp://bao.example/rss
+  - name: d
+    path: inbox
+    every: soon
+  - name: e
+"""
+    assert problems(tmp_path, text) == [
+        (4, "feeds.0.evry", "unknown key"),
+        (5, "feeds.1.name", "'A' stands already in line 2"),
+        (6, "feeds.1.url", "'http://bao.example/rss?utm_source=x' stands already in line 3"),
+        (7, "feeds.1.timezone", "'Asia/Hanoi_' is no time zone; an example is Asia/Ho_Chi_Minh"),
+        (9, "feeds.2.url", "'ftp://bao.example/rss' is not an http(s) address"),
+        (12, "feeds.3.every", "'soon' is not a duration such as 30s, 10m or 1h"),
+        (13, "feeds.4", "needs either url, or path or paths"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("block", "reason"),
+    [
+        ("{name: a, url: 'https://x.example/', path: p}", "needs either url, or path or paths"),
+        ("{name: a, url: 'https://x.example/', kind: jsonl}", "kind jsonl does not go with url"),
+        ("{name: a, path: p, kind: rss}", "kind rss does not go with path"),
+        ("{name: 'a|b', path: p}", "must not hold '|', control characters, or blanks at its ends"),
+        ("{name: a, url: 'https://me:pw@x.example/'}", "an address must not hold a user name or password"),
+        ("{name: a, path: p, allow_private: [localhost]}", "'localhost' is not host:port"),
+        ("{name: a, path: p, allow_private: ['h:70000']}", "'h:70000' is not host:port"),
+    ],
+)
+def test_what_cannot_work_is_refused(tmp_path: Path, block: str, reason: str) -> None:
+    assert [found for _, _, found in problems(tmp_path, f"feeds:\n  - {block}\n")] == [reason]
+
+
+def test_broken_yaml_and_a_missing_file_are_refused(tmp_path: Path) -> None:
+    assert problems(tmp_path, "feeds:\n  - name: a\n   url: x\n")[0][0] == 3
+    with pytest.raises(ConfigError):
+        load_feeds(tmp_path / "absent.yaml")
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("500ms", 0.5), ("5s", 5), ("1.5m", 90), ("2 h", 7200), ("1d", 86400)])
+def test_durations(text: str, seconds: float) -> None:
+    assert parse_duration(text) == timedelta(seconds=seconds)
+
+
+def test_kinds_are_those_that_work() -> None:
+    assert sorted(Kind) == ["atom", "files", "jsonfeed", "jsonl", "rss"]
