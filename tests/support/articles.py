@@ -1,0 +1,100 @@
+"""Generated articles for tests and benchmarks: distinct, in Vietnamese, of a chosen size, the same for the same seed."""
+
+import json
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from shared.ids import article_id_for_text, trace_id_for
+from shared.models import RawArticle, Source, milliseconds
+
+START = datetime(2025, 11, 22, 3, 0, tzinfo=UTC)
+_SUBJECTS = (
+    "Quân đội Ukraine", "Bộ Quốc phòng Nga", "Tổng thống Zelensky", "Điện Kremlin", "Chính phủ Đức", "Phái đoàn Mỹ",
+    "Cơ quan tình báo", "Người phát ngôn NATO", "Hội đồng thành phố", "Lực lượng cứu hộ", "Nhóm chuyên gia", "Đại sứ quán",
+)  # fmt: skip
+_VERBS = (
+    "thông báo", "bác bỏ", "xác nhận", "cân nhắc", "trì hoãn", "đề xuất", "ghi nhận", "kêu gọi", "cảnh báo về", "hoan nghênh",
+    "công bố", "rà soát",
+)  # fmt: skip
+_OBJECTS = ("kế hoạch sơ tán", "một đợt pháo kích", "lệnh ngừng bắn", "chuyến hàng viện trợ", "việc sửa đường dây điện",
+            "cuộc đàm phán", "lô tên lửa Tomahawk", "tuyến phòng thủ", "chiến dịch mùa đông", "danh sách trao đổi tù binh",
+            "kho nhiên liệu", "đoàn tàu chở ngũ cốc")  # fmt: skip
+_PLACES = ("gần Kupyansk", "ở Kherson", "tại Kursk", "ngoài khơi Odessa", "phía đông Pokrovsk", "ở thủ đô Kiev", "tại Moskva",
+           "dọc sông Dnipro", "quanh Bakhmut", "ở Zaporizhzhia", "tại Anchorage", "ở Sumy")  # fmt: skip
+_TIMES = ("hôm 6/11", "sáng qua", "hồi tháng 9", "tuần trước", "tối 20/11", "tháng trước", "hôm nay", "đầu tháng 11")
+_SYLLABLES = (
+    "ba",
+    "chi",
+    "đo",
+    "gia",
+    "hà",
+    "khê",
+    "lam",
+    "minh",
+    "ngà",
+    "phú",
+    "quỳ",
+    "sơn",
+    "thu",
+    "vinh",
+    "xuân",
+    "yên",
+)
+
+
+def text_of(number: int, size: int = 1500, seed: int = 0) -> str:
+    """Return the text of article `number`: a headline and paragraphs, about `size` characters, unlike any other number's."""
+    pick = random.Random(f"{seed}/{number}")
+
+    def name() -> str:
+        return "-".join(pick.choice(_SYLLABLES) for _ in range(3)).capitalize()
+
+    def sentence() -> str:
+        return (
+            f"{pick.choice(_SUBJECTS)} {pick.choice(_VERBS)} {pick.choice(_OBJECTS)} {pick.choice(_PLACES)} "
+            f"{pick.choice(_TIMES)}, theo lời ông {name()} của đơn vị {name()} với {pick.randrange(10_000)} người."
+        )
+
+    lines = [f"{pick.choice(_SUBJECTS)} {pick.choice(_VERBS)} {pick.choice(_OBJECTS)} ở {name()} số {number}"]
+    length = len(lines[0])
+    while length < size:
+        paragraph = " ".join(sentence() for _ in range(3))
+        lines.append(paragraph)
+        length += len(paragraph)
+    return "\n\n".join(lines)
+
+
+def raw_article(number: int, size: int = 1500, seed: int = 0, revision: int = 1, text: str | None = None) -> RawArticle:
+    """Return generated article `number`; a later revision has another body and a later `fetched_at`."""
+    article_id = article_id_for_text(f"generated {seed}/{number}")
+    fetched_at = START + timedelta(seconds=number, minutes=revision - 1)
+    body = text if text is not None else text_of(number, size, seed)
+    return RawArticle(
+        article_id=article_id,
+        feed="Generated",
+        source=Source(name="Generated", language="vi", country="VN", timezone="Asia/Ho_Chi_Minh"),
+        url=f"https://generated.example/{seed}/{number}",
+        text=body if revision == 1 else f"{body}\n\nBản cập nhật lần {revision} của bài số {number}.",
+        feed_published="Fri, 21 Nov 2025 08:00:00 +0700",
+        fetched_at=fetched_at,
+        first_seen_at=START,
+        revision=revision,
+        trace_id=trace_id_for(article_id, milliseconds(fetched_at)),
+    )
+
+
+def raw_articles(count: int, size: int = 1500, seed: int = 0) -> Iterator[RawArticle]:
+    """Yield the first `count` generated articles."""
+    for number in range(count):
+        yield raw_article(number, size, seed)
+
+
+def write_jsonl(path: Path, numbers: range, size: int = 1500, seed: int = 0) -> None:
+    """Write generated articles as a .jsonl file for the fetcher."""
+    with path.open("w", encoding="utf-8") as file:
+        for number in numbers:
+            row = {"url": f"https://generated.example/{seed}/{number}", "text": text_of(number, size, seed),
+                   "published": "2025-11-21T08:00:00+07:00"}  # fmt: skip
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")

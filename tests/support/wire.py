@@ -1,0 +1,195 @@
+"""The wire on real engines, for tests: clean topics and indices, services as processes, and ways to look at the result."""
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from pathlib import Path
+
+from elasticsearch import ApiError, Elasticsearch, TransportError
+from kafka import TopicPartition
+from kafka.errors import KafkaError
+
+from services.commands.common import engine_settings
+from services.commands.demo import read_metrics
+from shared import dead_letters, local_engines, topic_admin
+from shared.dead_letters import DeadLetter
+from shared.headers import Headers
+from shared.kafka_clients import make_admin, make_consumer, make_producer, record_of, send
+from shared.models import RawArticle
+from shared.settings import Settings
+from shared.stage import Record, article_message
+from shared.supervisor import SERVICES, Job, Supervisor
+from shared.topics import ARTICLES_RAW, Topic, all_topics
+
+ALIAS = "news-articles"
+JOBS = {job.name: job for job in SERVICES}
+# Everything after the fetcher, for tests that publish raw articles themselves.
+WORKERS = tuple(job for job in SERVICES if job.name != "fetcher")
+
+
+def wait_until(check: Callable[[], object], what: str, seconds: float = 60.0, every: float = 0.3) -> None:
+    """Wait until a check holds; fails the test with what was waited for, and the last answer."""
+    until = time.monotonic() + seconds
+    answer = check()
+    while not answer:
+        if time.monotonic() > until:
+            raise AssertionError(f"waited {seconds:.0f} s for {what}; last answer: {answer!r}")
+        time.sleep(every)
+        answer = check()
+
+
+class Wire:
+    """One clean wire: its settings, its processes, its broker and its index."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.supervisor = Supervisor(settings)
+        self.engines = engine_settings(settings)
+        self.client = Elasticsearch(settings.elasticsearch_url, request_timeout=30)
+
+    def clean(self) -> None:
+        """Delete all topics, groups and indices, and make the topics anew."""
+        with closing(make_admin(self.settings)) as admin:
+            names = {topic.name for topic in all_topics()} & set(admin.list_topics())
+            if names:
+                admin.delete_topics(sorted(names))
+                wait_until(lambda: not names & set(admin.list_topics()), "topics to be deleted", 30)
+            groups = [group["group_id"] for group in admin.list_groups() if group["group_id"].startswith("frontwire")]
+            if groups:
+                admin.delete_groups(groups)
+            topic_admin.apply(admin)
+        self.client.indices.delete(index="news-*", ignore_unavailable=True)
+
+    def start(self, *jobs: Job) -> None:
+        """Start processes and wait until each is ready."""
+        self.supervisor.start(jobs)
+        for job in jobs:
+            self.wait_ready(job.label)
+
+    def restart(self, label: str) -> None:
+        """Start a killed process again, without waiting for it."""
+        self.supervisor.start_one(self.supervisor.running[label].job)
+
+    def wait_ready(self, label: str, seconds: float = 60.0) -> None:
+        """Wait until a process says it can work."""
+        running = self.supervisor.running[label]
+
+        def ready() -> bool:
+            assert running.process.poll() is None, f"{label} ended: {running.log.read_text()[-2000:]}"
+            return any(value == 1.0 for _, value in read_metrics(running.metrics_url).get("frontwire_ready", []))
+
+        wait_until(ready, f"{label} to be ready", seconds)
+
+    def metric(self, label: str, name: str) -> float:
+        """Return the sum of a metric over its labels."""
+        return sum(value for _, value in read_metrics(self.supervisor.running[label].metrics_url).get(name, []))
+
+    def publish(self, raws: Iterable[RawArticle]) -> None:
+        """Publish raw articles and wait for their acknowledgement."""
+        with closing(make_producer(self.settings, "tests")) as producer:
+            deliveries = [send(producer, article_message(ARTICLES_RAW, raw)) for raw in raws]
+            for delivery in deliveries:
+                delivery.get(timeout=60)
+
+    def put(
+        self, topic: Topic, key: bytes | None, value: bytes | None, headers: Headers = (), partition: int = 0
+    ) -> None:
+        """Send raw bytes to a topic, as a foreign producer would."""
+        with closing(make_producer(self.settings, "tests")) as producer:
+            producer.send(topic.name, key=key, value=value, headers=list(headers), partition=partition).get(timeout=60)
+
+    def read(self, topic: Topic) -> list[Record]:
+        """Return everything a topic holds, partition by partition in order."""
+        with closing(make_consumer(self.settings, None, "tests")) as consumer:
+            partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+            consumer.assign(partitions)
+            consumer.seek_to_beginning(*partitions)
+            ends = consumer.end_offsets(partitions)
+            records: list[Record] = []
+            until = time.monotonic() + 60
+            while any(consumer.position(partition) < ends[partition] for partition in partitions):
+                assert time.monotonic() < until, f"{topic.name} cannot be read to its end"
+                for messages in consumer.poll(timeout_ms=500).values():
+                    records += [record_of(message) for message in messages]
+            return sorted(records, key=lambda record: (record.partition, record.offset))
+
+    def letters(self, topic: Topic) -> list[DeadLetter]:
+        """Return the dead letters of a topic."""
+        return list(dead_letters.read(self.settings, topic))
+
+    def indexed(self) -> Counter[str]:
+        """Return how often each article id is in the index."""
+        found: Counter[str] = Counter()
+        try:
+            self.client.indices.refresh(index=ALIAS, ignore_unavailable=True)
+            after: list[object] | None = None
+            while True:
+                answer = self.client.search(
+                    index=ALIAS,
+                    size=5000,
+                    source=False,
+                    sort=["article_id"],
+                    search_after=after,
+                    ignore_unavailable=True,
+                )
+                hits = answer["hits"]["hits"]
+                found.update(hit["_id"] for hit in hits)
+                if len(hits) < 5000:
+                    return found
+                after = hits[-1]["sort"]
+        except (ApiError, TransportError):
+            return found
+
+    def count(self) -> int:
+        """Return how many documents are searchable; 0 while Elasticsearch is away."""
+        try:
+            self.client.indices.refresh(index=ALIAS, ignore_unavailable=True)
+            return int(self.client.count(index=ALIAS, ignore_unavailable=True)["count"])
+        except (ApiError, TransportError):
+            return 0
+
+    def wait_indexed(self, ids: set[str], seconds: float = 120.0) -> None:
+        """Wait until the index holds exactly these ids."""
+        wait_until(lambda: self.count() >= len(ids), f"{len(ids)} documents", seconds, every=0.5)
+        assert set(self.indexed()) == ids
+
+    def committed(self, group: str, topic: Topic) -> int:
+        """Return the sum of a group's committed offsets on a topic."""
+        with closing(make_consumer(self.settings, group, "tests")) as consumer:
+            total = 0
+            for number in range(topic.partitions):
+                try:
+                    total += consumer.committed(TopicPartition(topic.name, number)) or 0
+                except KafkaError:
+                    continue
+            return total
+
+    def stop_engine(self, name: local_engines.EngineName) -> None:
+        """Stop an engine; its data stays."""
+        local_engines.stop(self.engines, name)
+
+    def start_engine(self, name: local_engines.EngineName) -> None:
+        """Start an engine again on its data."""
+        local_engines.start_engine(self.engines, name)
+
+    def close(self) -> None:
+        """Stop every process and forget the tables."""
+        self.supervisor.stop()
+        self.client.close()
+        shutil.rmtree(self.settings.data_dir / "tables", ignore_errors=True)
+
+
+def logs_of(wire: Wire) -> str:
+    """Return the end of every process's log, for a failed test."""
+    parts = []
+    for path in sorted((wire.settings.data_dir / "logs").glob("*.log")):
+        parts.append(f"--- {path.name}\n{path.read_text(errors='replace')[-1500:]}")
+    return "\n".join(parts)
+
+
+def copy_config(source: Path, target: Path, feeds: str = "feeds: []\n") -> None:
+    """Make a configuration folder from the shipped one, with other feeds."""
+    shutil.copytree(source, target)
+    (target / "feeds.yaml").write_text(feeds, encoding="utf-8")
