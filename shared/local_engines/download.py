@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from shutil import rmtree
+from threading import Event
 
 import requests
 from rich.console import Console
@@ -74,19 +75,28 @@ def _fetch_missing(
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
         task = progress.add_task("engines", total=total)
-        jobs = [
-            pool.submit(_fetch_one, artefact, cache, repository, lambda count: progress.advance(task, count))
-            for artefact in missing
-        ]
-        for artefact, job in zip(missing, jobs, strict=True):
-            job.result()
-            if not console.is_terminal and artefact.size > 1_000_000:
-                console.print(f"fetched {artefact.file} ({artefact.size / 1e6:.0f} MB)", soft_wrap=True)
+        stopped = Event()
+
+        def advance(count: int) -> None:
+            if stopped.is_set():
+                raise EngineError("the download was stopped; start again (it resumes)")
+            progress.advance(task, count)
+
+        jobs = [pool.submit(_fetch_one, artefact, cache, repository, advance) for artefact in missing]
+        try:
+            for artefact, job in zip(missing, jobs, strict=True):
+                job.result()
+                if not console.is_terminal and artefact.size > 1_000_000:
+                    console.print(f"fetched {artefact.file} ({artefact.size / 1e6:.0f} MB)", soft_wrap=True)
+        except BaseException:
+            stopped.set()  # Ctrl-C or one bad file ends the others too
+            raise
 
 
 def _fetch_one(artefact: Artefact, cache: Path, repository: str, advance: Callable[[int], None]) -> None:
     address = f"{repository.rstrip('/')}/{repository_path(artefact.coordinates)}"
     partial = cache / f"{artefact.file}.part"
+    advance(partial.stat().st_size if partial.exists() else 0)
     try:
         for attempt in Retrying(
             retry=retry_if_exception(_is_passing),

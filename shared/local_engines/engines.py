@@ -45,7 +45,7 @@ def start(
     """
     console = console or Console(stderr=True)
     started: list[EngineName] = []
-    with folder_lock(settings.data):
+    with folder_lock(settings.data, "engines"):
         try:
             wanted = [name for name in names if not _runs(settings, name)]
             _check_machine(settings, wanted)
@@ -70,7 +70,7 @@ def start_engine(settings: EngineSettings, name: EngineName, console: Console | 
 
 def stop(settings: EngineSettings, engine: EngineName | None = None) -> tuple[EngineName, ...]:
     """Stops one engine or all, in 10 s each at most, also after a crash of whoever started them; returns which ran."""
-    with folder_lock(settings.data):
+    with folder_lock(settings.data, "engines"):
         return tuple(name for name in ENGINE_NAMES if engine in (None, name) and _stop(settings, name))
 
 
@@ -84,7 +84,7 @@ def kill(settings: EngineSettings, engine: EngineName) -> None:
 
 def reset(settings: EngineSettings) -> None:
     """Stops the engines and deletes their data, logs and configuration; the cache stays."""
-    with folder_lock(settings.data):
+    with folder_lock(settings.data, "engines"):
         for name in ENGINE_NAMES:
             _stop(settings, name)
             shutil.rmtree(_home(settings, name), ignore_errors=True)

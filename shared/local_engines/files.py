@@ -33,10 +33,10 @@ def engine_user() -> User | None:
 
 
 @contextmanager
-def folder_lock(folder: Path) -> Iterator[None]:
-    """Holds `folder`/.lock: of several processes one works in the folder, the others wait for it."""
+def folder_lock(folder: Path, name: str = "files") -> Iterator[None]:
+    """Holds the file .`name`.lock in `folder`: of several processes one works there, the others wait for it."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as handle:
+    with (folder / f".{name}.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 

@@ -1,6 +1,7 @@
 """Kafka in KRaft mode: one node that is broker and controller."""
 
 import base64
+import re
 import shutil
 import socket
 import struct
@@ -21,7 +22,7 @@ def prepare(files: list[Path], place: Place) -> Launch:
     config = place.home / "config"
     values = {"port": place.port, "controller_port": free_port(), "home": place.home}
     properties = config / "server.properties"
-    properties.write_text(filled("kafka/server.properties", values), encoding="utf-8")
+    properties.write_text(ascii_properties(filled("kafka/server.properties", values)), encoding="ascii")
     shutil.copyfile(TEMPLATES / "kafka" / "log4j2.properties", config / "log4j2.properties")
     base = [str(place.java), *java_options("kafka/jvm.options", place), "-cp", _class_path(files, place)]
     if not (place.home / "data" / "meta.properties").exists():
@@ -39,6 +40,16 @@ def is_ready(port: int) -> bool:
     except OSError:
         return False
     return len(head) == 12 and struct.unpack(">iii", head)[2] > 0
+
+
+def ascii_properties(text: str) -> str:
+    r"""Text for a Java properties file, which is read as Latin-1: other letters as \uXXXX (a folder may be "Tin tức")."""
+    return re.sub(r"[^\x00-\x7f]", lambda found: _escaped(found[0]), text)
+
+
+def _escaped(letter: str) -> str:
+    units = letter.encode("utf-16-be")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 def _class_path(files: list[Path], place: Place) -> str:

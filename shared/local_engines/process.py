@@ -62,7 +62,10 @@ def find(record: Record | None) -> psutil.Process | None:
         process = psutil.Process(record.pid)
         # The start time is told relative to a clock that may be set; the engine's folder in the command is not.
         same = abs(process.create_time() - record.started) < 1.0 or record.home in " ".join(process.cmdline())
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        if same and process.status() == psutil.STATUS_ZOMBIE:
+            _reap(record.pid)
+            return None
+        return process if same else None
     except psutil.Error:
         return None
 

@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -62,6 +63,10 @@ def test_kafka_is_configured_for_one_node(tmp_path: Path) -> None:
     assert lines["auto.create.topics.enable"] == "false"
     assert int(lines["offsets.retention.minutes"]) == 90 * 24 * 60
     assert int(lines["message.max.bytes"]) == int(lines["replica.fetch.max.bytes"]) == 16 * 1024 * 1024
+
+
+def test_a_folder_may_have_a_vietnamese_name() -> None:
+    assert kafka.ascii_properties("log.dirs=/Tin tức/𝄞") == "log.dirs=/Tin t\\u1ee9c/\\ud834\\udd1e"
 
 
 def test_elasticsearch_listens_on_this_machine_only_and_guards_the_disk(tmp_path: Path) -> None:
@@ -167,6 +172,14 @@ def test_one_that_does_not_listen_is_killed(tmp_path: Path) -> None:
     while "deaf" not in (tmp_path / "out").read_text():
         assert found.is_running()
     assert not process.end(found, patience=0.1)
+    assert not psutil.pid_exists(found.pid)
+
+
+def test_one_that_ended_by_itself_leaves_no_zombie(tmp_path: Path) -> None:
+    found = spawn(tmp_path, "")
+    kept = record(found)
+    while process.find(kept) is not None:
+        time.sleep(0.01)
     assert not psutil.pid_exists(found.pid)
 
 
