@@ -31,7 +31,7 @@ def parse_feed(body: bytes, url: str, content_type: str | None) -> list[Item]:
         headers["content-type"] = content_type
     parsed = feedparser.parse(io.BytesIO(body), response_headers=headers)
     if not parsed.get("version") and not parsed.entries:
-        raise NotAFeed(str(parsed.get("bozo_exception") or "neither RSS nor Atom"))
+        raise NotAFeed(f"neither RSS nor Atom: {parsed.get('bozo_exception') or 'no item'}")
     is_atom = str(parsed.get("version")).startswith("atom")
     return [_item(entry, is_atom=is_atom) for entry in parsed.entries[:MAX_ITEMS]]
 

@@ -51,12 +51,18 @@ def parse_page(body: bytes, url: str, content_type: str | None) -> Page:
     if document is None:
         return Page(text="", published=published)
     return Page(
-        text=(document.text or "").strip(),
+        text=_without_headline((document.text or "").strip(), document.title or ""),
         title=document.title or None,
         author=document.author or None,
         section=(document.categories or [None])[0],
         published=published,
     )
+
+
+def _without_headline(text: str, title: str) -> str:
+    """Return the body without a first line that only repeats the title."""
+    first, _, rest = text.partition("\n")
+    return rest.lstrip() if first.strip().casefold() == title.strip().casefold() else text
 
 
 def published_of(tree: Any) -> str | None:

@@ -24,7 +24,7 @@ class Parser:
     """One parser process, used by one caller at a time; `close` ends it."""
 
     def __init__(self, timeout: float = TIMEOUT_SECONDS) -> None:
-        self._timeout = timeout
+        self.timeout = timeout
         self._lock = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
         self._documents = 0
@@ -53,11 +53,11 @@ class Parser:
             finished = False
             try:
                 answer = await asyncio.wait_for(
-                    self._exchange(json.dumps(request).encode() + b"\n" + body), self._timeout
+                    self._exchange(json.dumps(request).encode() + b"\n" + body), self.timeout
                 )
                 finished = True
             except TimeoutError:
-                raise ParseFailed(f"not parsed within {self._timeout:g} s") from None
+                raise ParseFailed(f"not parsed within {self.timeout:g} s") from None
             except (OSError, ValueError, asyncio.IncompleteReadError) as error:
                 raise ParseFailed(f"the parser stopped: {error}") from None
             finally:
