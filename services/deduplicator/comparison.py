@@ -19,7 +19,8 @@ _FURNITURE_WORDS: Final = 12
 """A line of fewer words that does not end like a sentence is furniture: a caption, a credit, a headline, a link."""
 
 _SENTENCE_END: Final = re.compile(r"""[.!?…][\])}"'”’»]*$""")
-_WORD: Final = re.compile(r"\d+(?:[.,]\d+)*|\w+")
+_WORD: Final = re.compile(r"\w+")
+_POINTED: Final = re.compile(r"\d+(?:[.,]\d+)+")
 _GROUPED: Final = re.compile(r"[1-9]\d{0,2}(?:[.,]\d{3})+")
 _THIN_SPACES: Final = frozenset("\u00a0\u2009\u202f")
 _SPACED_DIGITS: Final = re.compile(r"(?<=\d)[\u00a0\u2009\u202f](?=\d{3}\b)")
@@ -41,13 +42,12 @@ def words_of(text: str) -> list[str]:
     even = _TONE.sub(_place_tone, even)
     if _THIN_SPACES.intersection(even):
         even = _SPACED_DIGITS.sub("", even)
-    words = _WORD.findall("\n".join(_prose(even)))[:MAX_WORDS]
-    return [plain_number(word) if word[0].isdigit() else word for word in words]
+    return _WORD.findall(_POINTED.sub(_plain, "\n".join(_prose(even))))[:MAX_WORDS]
 
 
 def numbers_of(words: Sequence[str]) -> set[str]:
     """Return the distinct numbers among words in comparison form."""
-    return {word for word in words if word[0].isdigit()}
+    return {word for word in words if "0" <= word[0] <= "9"}
 
 
 def exact_hash(words: Sequence[str]) -> str:
@@ -56,10 +56,10 @@ def exact_hash(words: Sequence[str]) -> str:
 
 
 def plain_number(number: str) -> str:
-    """Return a number without digit grouping and with a decimal point: 1.600 is 1600, 12,5 is 12.5."""
+    """Return a number without digit grouping and as one word: 1.600 is 1600, 12,5 is 12_5."""
     if _GROUPED.fullmatch(number):
         return number.replace(".", "").replace(",", "")
-    return number.replace(",", ".")
+    return number.replace(",", "_").replace(".", "_")
 
 
 def _prose(text: str) -> list[str]:
@@ -71,6 +71,10 @@ def _prose(text: str) -> list[str]:
 
 def _is_prose(line: str) -> bool:
     return bool(_SENTENCE_END.search(line)) or line.count(" ") + 1 >= _FURNITURE_WORDS
+
+
+def _plain(match: re.Match[str]) -> str:
+    return plain_number(match[0])
 
 
 def _place_tone(match: re.Match[str]) -> str:

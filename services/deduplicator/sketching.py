@@ -13,7 +13,6 @@ minima are enough to estimate it (Li and König, "b-Bit Minwise Hashing", 2010).
 import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -34,6 +33,7 @@ MAX_WEIGHT: Final = 15
 _SHINGLE_WORDS: Final = 3
 _PHRASE_WORDS: Final = 6
 _CHUNK: Final = 256
+_REMEMBERED_WORDS: Final = 1 << 17
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -101,9 +101,18 @@ def features_of(sketch: Sketch) -> Features:
     )
 
 
-@lru_cache(maxsize=1 << 17)
-def _word_hash(word: str) -> int:
-    return xxhash.xxh3_64_intdigest(word.encode("utf-8", "surrogatepass"))
+class _WordHashes(dict[str, int]):
+    """Remembers the 64-bit hashes of words: a text's words are mostly those of the text before."""
+
+    def __missing__(self, word: str) -> int:
+        if len(self) >= _REMEMBERED_WORDS:
+            self.clear()
+        hashed = xxhash.xxh3_64_intdigest(word.encode("utf-8", "surrogatepass"))
+        self[word] = hashed
+        return hashed
+
+
+_word_hash: Final = _WordHashes().__getitem__
 
 
 def _runs(hashes: Hashes, length: int) -> Hashes:

@@ -23,10 +23,11 @@ _STEM: Final = 5
 """Letters that a Cyrillic word is cut to: its case endings come after."""
 
 _SENTENCE_END: Final = re.compile(r"[.!?…][\"”»)]*\s+|\n+")
-_TOKEN: Final = re.compile(
-    r"(?P<starts>(?:^|[.!?…:\n])[\s\"“”«»'(\[–-]*)?(?:(?P<name>[^\W\d_]{2,})|(?P<number>\d+(?:[.,/]\d+)*))",
-    re.MULTILINE,
-)
+_CAPITALS: Final = "".join(filter(str.isupper, map(chr, (*range(0x530), *range(0x1E00, 0x1F00)))))
+"""The capital letters of the Latin and Cyrillic alphabets, Vietnamese ones included."""
+_TOKEN: Final = re.compile(rf"[{_CAPITALS}][^\W\d_]+|\d+(?:[.,/]\d+)*")
+_OPENING: Final = " \"“«'([–-"
+_ENDS: Final = ".!?…:\n"
 _YEAR: Final = re.compile(r"(?:19|20)\d\d")
 
 
@@ -40,13 +41,14 @@ def story_terms(article: ExtractedArticle) -> list[tuple[str, int]]:
         dated = [(d.start, d.end, f"day {d.from_}") for d in article.dates if d.field == field and _is_day(d)]
         for start, _, term in linked + dated:
             weights[term] += _weight(field, start, lead_end)
-        for token in _TOKEN.finditer(_without(text, linked + dated)):
+        masked = _without(text, linked + dated)
+        for token in _TOKEN.finditer(masked):
             weight = _weight(field, token.start(), lead_end)
-            if token["number"]:
-                _count_number(weights, token["number"], weight)
-            elif token["name"][0].isupper():
-                sure = field == "body" and token["starts"] is None
-                (weights if sure else unsure)[f"name {_stem(token['name'].lower())}"] += weight
+            if token[0][0].isdigit():
+                _count_number(weights, token[0], weight)
+            else:
+                sure = field == "body" and not _starts_sentence(masked, token.start())
+                (weights if sure else unsure)[f"name {_stem(token[0].lower())}"] += weight
     for name, weight in unsure.items():
         if name in weights:
             weights[name] += weight
@@ -64,6 +66,11 @@ def _weight(field: str, start: int, lead_end: int) -> float:
     if field == "title":
         return _TITLE_WEIGHT
     return _LEAD_WEIGHT if start < lead_end else 1.0
+
+
+def _starts_sentence(text: str, at: int) -> bool:
+    before = text[max(0, at - 3) : at].rstrip(_OPENING)
+    return not before or before[-1] in _ENDS
 
 
 def _is_day(mention: DateMention) -> bool:
