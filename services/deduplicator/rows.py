@@ -6,6 +6,7 @@ A row is one base64 string of about 700 bytes, so that a dict and a changelogged
 import base64
 import struct
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Final, Literal
 
 import numpy as np
@@ -139,7 +140,8 @@ def unpack_row(text: str) -> Row:
     at += PERMUTATIONS
     words = np.frombuffer(data, "<u4", sum(counts), at)
     at += 4 * len(words)
-    phrases, story_keys, terms, numbers = np.split(words, np.cumsum(counts[:-1]))
+    ends = list(accumulate(counts))
+    phrases, story_keys, terms, numbers = (words[end - count : end] for end, count in zip(ends, counts, strict=True))
     reader = _Reader(data, at)
     return Row(
         order=order, entered=entered, time=time, shingles=shingles, signature=signature,

@@ -4,7 +4,6 @@ How rare a term is follows from the window itself, so the measure needs no list 
 every article holds weighs next to nothing.
 """
 
-from itertools import combinations
 from typing import Any, Final
 
 import numpy as np
@@ -28,6 +27,9 @@ _FREQUENCY_SLOTS: Final = 1 << 18
 _PRIOR_ARTICLES: Final = 60
 """Articles without any of the terms, assumed before the first one: a new window knows no frequencies."""
 _TERM_SHIFT: Final = MAX_WEIGHT.bit_length()
+_PAIRS: Final = np.triu_indices(_PAIRED_TERMS, 1)
+_SPREAD_FIRST: Final = np.uint32(0x9E3779B1)
+_SPREAD_SECOND: Final = np.uint32(0x85EBCA77)
 
 Floats = npt.NDArray[np.float64]
 
@@ -54,23 +56,24 @@ class StoryIndex:
 
     def keys_of(self, terms: Words, time: int) -> Words:
         """Return the keys of an article at a time (seconds): its rarest terms, one by one and in pairs, within some days."""
-        return _keys(self._rarest(terms), time // _BUCKET_SECONDS)
+        return self._timeless_keys(terms) ^ _bucket(time // _BUCKET_SECONDS)
 
     def related(self, terms: Words, time: int) -> tuple[npt.NDArray[np.int64], Floats]:
         """Return the slots of articles near in time that share rare terms, and how alike each is (cosine, 0 to 1)."""
-        rarest, bucket = self._rarest(terms), time // _BUCKET_SECONDS
-        keys = np.concatenate([_keys(rarest, bucket + step) for step in _NEIGHBOUR_BUCKETS])
-        shared = self._keys.find(keys)
+        keys, bucket = self._timeless_keys(terms), time // _BUCKET_SECONDS
+        shared = self._keys.find(np.concatenate([keys ^ _bucket(bucket + step) for step in _NEIGHBOUR_BUCKETS]))
         likeliest = sorted(shared, key=lambda slot: -shared[slot])
         self.unscored += max(0, len(likeliest) - MAX_SCORED)
         slots = np.array(likeliest[:MAX_SCORED], np.int64)
         return slots, self.cosines(terms, slots)
 
-    def _rarest(self, terms: Words) -> list[int]:
-        values = self._values(terms)
-        order = np.argsort(-values, kind="stable")[:_PAIRED_TERMS]
-        rare: list[int] = (terms[order] >> _TERM_SHIFT).tolist()
-        return rare
+    def _timeless_keys(self, terms: Words) -> Words:
+        """Return the keys of an article's rarest terms, one by one and in pairs, before time is mixed in."""
+        rarest = terms[np.argsort(-self._values(terms), kind="stable")[:_PAIRED_TERMS]] >> _TERM_SHIFT
+        first, second = np.triu_indices(len(rarest), 1) if len(rarest) != _PAIRED_TERMS else _PAIRS
+        pairs = np.minimum(rarest[first], rarest[second]) * _SPREAD_FIRST ^ np.maximum(rarest[first], rarest[second])
+        keys: Words = np.concatenate((rarest[:_SINGLE_KEYS], pairs)) * _SPREAD_SECOND
+        return keys
 
     def _values(self, terms: Words) -> Floats:
         """Return weight times rarity (the logarithm of the inverse frequency) of each term."""
@@ -133,9 +136,6 @@ def _place(terms: Words) -> npt.NDArray[Any]:
     return (terms >> _TERM_SHIFT) % _FREQUENCY_SLOTS
 
 
-def _keys(rarest: list[int], bucket: int) -> Words:
-    single = [(term, 0) for term in rarest[:_SINGLE_KEYS]]
-    pairs = [(min(pair), max(pair)) for pair in combinations(rarest, 2)]
-    return np.array(
-        [(a * 0x9E3779B1 ^ b * 0x85EBCA77 ^ bucket * 0xC2B2AE3D) & 0xFFFFFFFF for a, b in single + pairs], np.uint32
-    )
+def _bucket(number: int) -> np.uint32:
+    """Return a stretch of days as bits to mix into a key."""
+    return np.uint32(number * 0xC2B2AE3D & 0xFFFFFFFF)
