@@ -22,6 +22,8 @@ _SENTENCE_END: Final = re.compile(r"""[.!?…][\])}"'”’»]*$""")
 _WORD: Final = re.compile(r"\w+")
 _POINTED: Final = re.compile(r"\d+(?:[.,]\d+)+")
 _GROUPED: Final = re.compile(r"[1-9]\d{0,2}(?:[.,]\d{3})+")
+_AFTER_DIGITS: Final = ":"
+"""The character after 9: a word that sorts before it begins with a digit."""
 _THIN_SPACES: Final = frozenset("\u00a0\u2009\u202f")
 _SPACED_DIGITS: Final = re.compile(r"(?<=\d)[\u00a0\u2009\u202f](?=\d{3}\b)")
 
@@ -39,7 +41,8 @@ def words_of(text: str) -> list[str]:
     """
     even = html.unescape(text) if "&" in text else text
     even = unicodedata.normalize("NFC", even).lower()
-    even = _TONE.sub(_place_tone, even)
+    if not even.isascii():
+        even = _TONE.sub(_place_tone, even)
     if _THIN_SPACES.intersection(even):
         even = _SPACED_DIGITS.sub("", even)
     return _WORD.findall(_POINTED.sub(_plain, "\n".join(_prose(even))))[:MAX_WORDS]
@@ -47,7 +50,7 @@ def words_of(text: str) -> list[str]:
 
 def numbers_of(words: Sequence[str]) -> set[str]:
     """Return the distinct numbers among words in comparison form."""
-    return {word for word in words if "0" <= word[0] <= "9"}
+    return {word for word in words if word < _AFTER_DIGITS}
 
 
 def exact_hash(words: Sequence[str]) -> str:

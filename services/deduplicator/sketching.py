@@ -32,7 +32,7 @@ MAX_WEIGHT: Final = 15
 
 _SHINGLE_WORDS: Final = 3
 _PHRASE_WORDS: Final = 6
-_CHUNK: Final = 256
+_CHUNK: Final = 512
 _REMEMBERED_WORDS: Final = 1 << 17
 
 Hashes = npt.NDArray[np.uint64]
@@ -66,7 +66,7 @@ def sketch_words(words: Sequence[str], terms: Iterable[tuple[str, int]]) -> Sket
     A text without words has no keys: it is never a copy of anything.
     """
     hashes = np.fromiter(map(_word_hash, words), np.uint64, len(words))
-    shingles = _runs(hashes, _SHINGLE_WORDS)
+    shingles = _distinct(_runs(hashes, _SHINGLE_WORDS))
     if len(shingles):
         signature = _mix(_minima(shingles, PERMUTATIONS)).astype(np.uint8)
         keys = _mix(_minima(_runs(hashes, _PHRASE_WORDS), PHRASE_KEYS) ^ _KEY_SALTS)
@@ -77,7 +77,7 @@ def sketch_words(words: Sequence[str], terms: Iterable[tuple[str, int]]) -> Sket
         exact=exact_hash(words),
         signature=_encode(signature),
         keys=_encode(np.concatenate((keys, _weighted(terms)))),
-        numbers=_encode(np.sort(_hash_all(numbers_of(words)))[:MAX_NUMBERS]),
+        numbers=_encode(np.sort(np.fromiter(map(_word_hash, numbers_of(words)), np.uint64))[:MAX_NUMBERS]),
         shingles=len(shingles),
     )
 
@@ -116,7 +116,7 @@ _word_hash: Final = _WordHashes().__getitem__
 
 
 def _runs(hashes: Hashes, length: int) -> Hashes:
-    """Return the distinct hashes of all runs of `length` words; a shorter text is one run."""
+    """Return the hash of every run of `length` words; a shorter text is one run."""
     if not len(hashes):
         return hashes
     length = min(length, len(hashes))
@@ -124,9 +124,12 @@ def _runs(hashes: Hashes, length: int) -> Hashes:
     total = hashes[:count] * _PLACES[0]
     for place in range(1, length):
         total += hashes[place : place + count] * _PLACES[place]
-    ordered = np.sort(_mix(total))
-    distinct: Hashes = ordered[np.append(True, ordered[1:] != ordered[:-1])]
-    return distinct
+    return _mix(total)
+
+
+def _distinct(values: Hashes) -> Hashes:
+    ordered = np.sort(values)
+    return ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(ordered) else ordered
 
 
 def _mix(values: Hashes) -> Hashes:
@@ -138,16 +141,12 @@ def _mix(values: Hashes) -> Hashes:
 
 def _minima(runs: Hashes, permutations: int) -> Hashes:
     """Return for each permutation of the 32-bit numbers (an odd factor) the smallest image of a run."""
-    short = (runs >> np.uint64(32)).astype(np.uint32)[:, None]
-    factors = _FACTORS[:permutations]
-    minima: npt.NDArray[np.uint32] = (short[:_CHUNK] * factors).min(axis=0)
+    short = (runs >> np.uint64(32)).astype(np.uint32)
+    factors = _FACTORS[:permutations, None]
+    minima: npt.NDArray[np.uint32] = (short[:_CHUNK] * factors).min(axis=1)
     for start in range(_CHUNK, len(short), _CHUNK):
-        np.minimum(minima, (short[start : start + _CHUNK] * factors).min(axis=0), out=minima)
+        np.minimum(minima, (short[start : start + _CHUNK] * factors).min(axis=1), out=minima)
     return minima.astype(np.uint64)
-
-
-def _hash_all(values: Iterable[str]) -> Hashes:
-    return np.fromiter(map(_word_hash, values), np.uint64)
 
 
 def _weighted(terms: Iterable[tuple[str, int]]) -> Hashes:
