@@ -8,7 +8,7 @@ from typing import Final
 
 from services.extractor.dates import values
 from services.extractor.dates.context import speech_anchor, tense_at
-from services.extractor.dates.grammar import Grammar, Rule, Wrap, first_key, grammar, group_name
+from services.extractor.dates.grammar import NO_FIELD, Grammar, Rule, Wrap, first_key, grammar, group_name
 from services.extractor.dates.readings import READINGS, Anchors, Fields, Unanchored
 from services.extractor.dates.surface import Surface
 from services.extractor.dates.values import Period, Unit
@@ -114,8 +114,8 @@ class Scan:
             return None
         fields = dict(rule.fields)
         for numbered, text in found.groupdict().items():
-            if text is not None:
-                name = group_name(numbered)
+            name = group_name(numbered)
+            if text is not None and name != NO_FIELD:
                 table = rule.groups.get(name)
                 fields[name] = (
                     int(text)

@@ -4,7 +4,8 @@ A language is a folder with `words.yaml` (tables of word forms, macros, cue word
 pattern a space stands for up to three blanks, `{name}` for one form of the table `name`, or for a macro, and
 `{name:group}` stores the value under another name. Built in are `{d}` (day, 1-31), `{m}` (month, 1-12), `{y}` (four-digit
 year) and `{yy}` (year of two or four digits) and `{up}` (a capital letter; all
-else matches either case). The table `n` also takes numerals. Every rule carries an example which is also its test.
+else matches either case). The table `n` also takes numerals. In a table "год[- а у]" stands
+for the word with each of these endings. Every rule carries an example which is also its test.
 """
 
 import re
@@ -16,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final, TypeVar
 
-import regex  # type: ignore[import-untyped]
+import regex
 from pydantic import Field
 
 from services.extractor.dates.values import Unit
@@ -35,8 +36,11 @@ _BUILT_IN: Final = {
 _CAPITAL: Final = f"(?-i:[{''.join(chr(code) for code in range(0x2000) if chr(code).isupper())}])"
 _COUNT: Final = "[0-9]{1,3}(?![0-9])"
 _GROUP: Final = re.compile(r"\(\?P<(\w+)>")
+NO_FIELD: Final = "form"
+"""The group name of a word form whose value is of no interest: `{recent:form}`."""
 _NUMERALS: Final = ("1", "12", "2025", "2014", "07", "31", "1990s", "7th", "48h")
 """Shapes of number a pattern may begin with; used only to find which patterns do."""
+_ENDINGS: Final = re.compile(r"\[([^\]]*)\]")
 _WORD: Final = re.compile(r"\w+")
 
 T = TypeVar("T")
@@ -179,7 +183,7 @@ def grammar(language: str) -> Grammar:
         join=re.compile(_blanks(words.join)),
         cues=Cues(
             *(
-                _any_of(_expand(cue, words, tables)[0] for cue in cues)
+                _any_of(_expand(form, words, tables)[0] for cue in cues for form in _inflected(cue))
                 for cues in (words.future, words.past, words.surely_past, words.speech, words.occasion, words.elsewhere)
             )
         ),
@@ -193,7 +197,16 @@ def first_key(word: str) -> str:
 
 
 def _flatten(rows: Mapping[int | str, list[str]]) -> dict[str, int]:
-    return {form: _number(value) for value, forms in rows.items() for form in forms}
+    return {form: _number(value) for value, forms in rows.items() for entry in forms for form in _inflected(entry)}
+
+
+def _inflected(entry: str) -> list[str]:
+    """Return the forms an entry stands for: each "[a b c]" in it is one of these endings, "-" the empty one."""
+    found = _ENDINGS.search(entry)
+    if found is None:
+        return [entry]
+    heads = (entry[: found.start()] + ("" if ending == "-" else ending) for ending in found[1].split())
+    return [head + tail for head in heads for tail in _inflected(entry[found.end() :])]
 
 
 def _number(value: int | str) -> int:

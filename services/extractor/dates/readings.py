@@ -128,6 +128,11 @@ def away_from_last(fields: Fields, anchors: Anchors) -> Period:
     return values.away(last.last if sign > 0 else last.first, fields.get("n", 1) * sign, unit)
 
 
+def through(fields: Fields, anchors: Anchors) -> Period:
+    """Read a distance that counts from the base in a future sentence and from the last date in any other: "in two days"."""
+    return (away if anchors.last is None or anchors.tense() > Tense.UNKNOWN else away_from_last)(fields, anchors)
+
+
 def window(fields: Fields, anchors: Anchors) -> Period:
     """Read the last or next `n` units: "the past 48 hours"."""
     return values.window(anchors.base(), fields.get("n", 1) * fields["sign"], Unit(fields["of"]))
@@ -244,6 +249,7 @@ READINGS: Final[Mapping[str, Callable[[Fields, Anchors], Period]]] = {
     "feast": feast,
     "period": period,
     "same": same,
+    "through": through,
     "weekday": weekday,
     "window": window,
     "year_span": year_span,
