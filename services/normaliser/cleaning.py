@@ -141,6 +141,8 @@ def clean(text: str, rules: Selection, dates: DateWords) -> Cleaned:
         if not line.removed:
             _cut_tail(line, rules)
             _cut_inside(line, rules)
+            if line.credit_inside and line.head:
+                _cut_openings(line, rules, dates, may_have_dateline=True)
         line.may_sign = line.may_sign or (not line.cuts and _may_sign(line, rules))
         if line.has_ending or line.may_sign:
             body_seen = False
@@ -179,7 +181,7 @@ def _cut_openings(line: Line, rules: Selection, dates: DateWords, may_have_datel
 def _cut_whole_line(lines: Sequence[Line], index: int, rules: Selection, dates: DateWords, body_seen: bool) -> int:
     """Take out a line that is boilerplate as a whole, with the teasers under a heading; return how many lines went."""
     line = lines[index]
-    if found := rules.full("line", line.text):
+    if (found := rules.full("line", line.text)) and not (index == 0 and _reads_as_headline(found[0], line.text)):
         line.remove(found[0].id, found[0].family)
         return 1
     if found := rules.full("block", line.text):
@@ -193,6 +195,12 @@ def _cut_whole_line(lines: Sequence[Line], index: int, rules: Selection, dates: 
         line.remove("any.other.visible-date", "other")
         return 1
     return 0
+
+
+def _reads_as_headline(rule: Rule, text: str) -> bool:
+    """Whether a first line that a credit's rule matches is a headline: its words are not mostly names."""
+    words = text.partition(":")[2].split()
+    return rule.family == "credit" and sum(word[0].islower() for word in words) > len(words) / 2
 
 
 def _teasers(lines: Sequence[Line], index: int, heading: Rule, rules: Selection) -> list[Line]:
@@ -282,6 +290,8 @@ def _cut_inside(line: Line, rules: Selection) -> None:
                     Change(line.start + caption, line.start + start, "", "any.caption.before-credit", "caption")
                 )
         line.cuts.append(Change(line.start + start, line.start + end, "", rule.id, rule.family))
+        if rule.family == "credit" and caption == line.head:
+            line.head = end
         last = end
     line.cuts.sort(key=lambda cut: cut.start)
 

@@ -44,8 +44,12 @@ def choose_title(lines: Sequence[Line], given: str) -> Title:
         return Title(next((line.text for line in lines), "")[:LONGEST_DERIVED_TITLE])
     first = kept[0]
     if len(kept) > 1 and len(first.rest.strip()) <= LONGEST_HEADLINE and _is_clean(first):
-        return Title(first.rest.strip(), (_taken(first, "title.first-line"),))
-    return Title(_first_sentence(_kept_text(first)))
+        return Title(_one_line(first.rest), (_taken(first, "title.first-line"),))
+    return Title(_first_sentence(_one_line(_kept_text(first))))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _is_clean(line: Line) -> bool:
