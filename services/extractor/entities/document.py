@@ -9,7 +9,7 @@ import regex
 
 from services.extractor.entities.context import Place
 from services.extractor.entities.grammar import Cue, Grammar
-from services.extractor.entities.lexicon import Hit, Lexicon, Meaning
+from services.extractor.entities.lexicon import PLACE_RANK, Hit, Lexicon, Meaning
 from shared.models import EntityType
 
 _WORD: Final = regex.compile(r"(?<![\w'-])(?:(?:\p{Lu}\.){1,3}|\p{Lu}[\p{L}\p{M}'’]*(?:-\p{Lu}[\p{L}\p{M}'’]+)*)")
@@ -137,7 +137,7 @@ class Document:
         """Return a span for a meaning that was chosen."""
         return Span(
             start, end, meaning.type, meaning.id, meaning.label, meaning.rule, alias, meaning.territory,
-            sure=meaning.rule != "place",
+            sure=meaning.rank < PLACE_RANK,
         )  # fmt: skip
 
 

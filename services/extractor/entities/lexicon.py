@@ -15,6 +15,7 @@ from services.extractor.entities.sets import Alias, AliasSet
 from services.extractor.entities.texts import align
 from shared.models import EntityType
 
+PLACE_RANK: Final = 4
 _MIN_PLACE_CAPITALS: Final = 4
 
 
@@ -130,7 +131,7 @@ class Builder:
 
     def add_place(self, place: Place, label: str) -> None:
         """Add a GeoNames place under all its names."""
-        meaning = Meaning(f"gn:{place.id}", EntityType.LOC, label, "place", 4, place.population)
+        meaning = Meaning(f"gn:{place.id}", EntityType.LOC, label, "place", PLACE_RANK, place.population)
         for name in place.names:
             text = align(name)[0]
             self._names[text].setdefault(meaning, name)

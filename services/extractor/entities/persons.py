@@ -38,7 +38,7 @@ def name_persons(document: Document, people: People) -> None:
         elif len(run.words) == 1 and _leads_to_person(document, run):
             document.add(_single_name(document, run))
     for span in document.in_order():
-        if span.rule == "place" and (known := surnames.get(stem(document.text[span.start : span.end]))) is not None:
+        if not span.sure and (known := surnames.get(stem(document.text[span.start : span.end]))) is not None:
             document.add(_again(document, Run(span.start, span.end, ()), known))
 
 
@@ -86,7 +86,7 @@ def _move_start(document: Document, span: Span, start: int) -> None:
 def _drop_places_in_names(document: Document) -> None:
     """Give up towns that are first names or surnames here: "Владимир Петров", "George Kent"."""
     for span in document.in_order():
-        if span.sure or span.rule != "place":
+        if span.sure:
             continue
         following = next((word for word in document.capitals if word.start == span.end + 1), None)
         if (

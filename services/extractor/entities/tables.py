@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 
 def read_table(name: str) -> Any:
     """Return a YAML table of the data folder as plain mappings and lists."""
-    return YAML(typ="safe", pure=False).load(read_data(name))
+    return YAML(typ="safe", pure=True).load(read_data(name))
 
 
 def read_data(name: str) -> str:
