@@ -1,29 +1,53 @@
 """The one command: `frontwire`."""
 
+import importlib
 import signal
 import sys
+from typing import Final
 
 import click
 from elastic_transport import TransportError
 from kafka.errors import KafkaError
 
 from services.commands.common import fail
-from services.commands.configuration import check
-from services.commands.contracts import schemas, topics
-from services.commands.dead_letters import dlq
-from services.commands.demo import demo
-from services.commands.engines import engines
-from services.commands.following import follow
-from services.commands.ingestion import ingest
-from services.commands.pipes import annotate, cluster, normalise
-from services.commands.services import run, up
-from shared.errors import Transient
-from shared.local_engines import EngineError
+from shared.errors import EngineError, Transient
 from shared.settings import SettingsError
 from shared.yaml_config import ConfigError
 
+# Command to the module that holds it; imported only when used, so that none pays for the libraries of another.
+COMMANDS: Final[dict[str, str]] = {
+    "annotate": "pipes",
+    "check": "configuration",
+    "cluster": "pipes",
+    "demo": "demo",
+    "dlq": "dead_letters",
+    "engines": "engines",
+    "follow": "following",
+    "ingest": "ingestion",
+    "normalise": "pipes",
+    "run": "services",
+    "schemas": "contracts",
+    "topics": "contracts",
+    "up": "local",
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+
+class Commands(click.Group):
+    """A group that imports a command's module only when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command by name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"services.commands.{COMMANDS[cmd_name]}"), cmd_name)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def cli() -> None:
     """Frontwire: a streaming news wire whose every number can be explained.
 
@@ -33,10 +57,6 @@ def cli() -> None:
     Understand it:   frontwire follow FILE     (one article through every stage)
     Mend it:         frontwire check, frontwire dlq list
     """
-
-
-for command in (annotate, check, cluster, demo, dlq, engines, follow, ingest, normalise, run, schemas, topics, up):
-    cli.add_command(command)
 
 
 def _interrupt(*_: object) -> None:

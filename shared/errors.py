@@ -61,3 +61,7 @@ class Rejected(Exception):
 
 class Transient(Exception):
     """Something outside is unwell: retry the same record with capped backoff, dead-letter nothing."""
+
+
+class EngineError(Exception):
+    """A local engine could not be fetched, started or stopped; the message says which, why and what to do."""

@@ -1,12 +1,15 @@
 """What every process does around its work: logs, health, a stop signal."""
 
+import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
+from typing import Final
 
 import structlog
 
@@ -14,6 +17,8 @@ from shared import logs, status_server
 from shared.settings import Settings, SettingsError, load_settings
 from shared.status_server import Health
 from shared.yaml_config import ConfigError
+
+_PARENT_WATCH_SECONDS: Final = 1.0
 
 log = structlog.get_logger("frontwire.service")
 
@@ -42,6 +47,8 @@ def service(name: str, settings: Settings, *, handle_signals: bool = True) -> It
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
+    if settings.stop_with_parent:
+        threading.Thread(target=_follow_parent, args=(os.getppid(),), name="parent-watch", daemon=True).start()
     server = status_server.serve(health, settings.metrics_host, settings.metrics_port)
     log.info("started", metrics=f"http://{settings.metrics_host}:{server.server_port}/metrics")
     try:
@@ -49,6 +56,13 @@ def service(name: str, settings: Settings, *, handle_signals: bool = True) -> It
     finally:
         server.shutdown()
         log.info("stopped")
+
+
+def _follow_parent(parent: int) -> None:
+    """End this process when its parent is gone: an orphan would go on taking partitions from its successors."""
+    while os.getppid() == parent:
+        time.sleep(_PARENT_WATCH_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main(run: Callable[[Settings], None]) -> None:

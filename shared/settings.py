@@ -63,6 +63,10 @@ class Settings(BaseSettings):
     )
     metrics_host: str = Field(default="127.0.0.1", description="address of /metrics, /healthz and /readyz")
 
+    stop_with_parent: bool = Field(
+        default=False, description="stop when the process that started this one is gone (set by `frontwire up`)"
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="least level to log")
     log_format: Literal["auto", "json", "console"] = Field(
         default="auto", description="json lines, or readable text; auto: text on a terminal"

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import Final
 
 import structlog
 
+from shared.local_engines import free_port
 from shared.settings import Settings, environment_of
 
 STOP_SECONDS: Final = 12.0
@@ -85,7 +85,9 @@ class Supervisor:
         folder = self.settings.data_dir / "logs"
         folder.mkdir(parents=True, exist_ok=True)
         port = free_port()
-        settings = self.settings.model_copy(update={"worker_id": job.label, "metrics_port": port, "log_format": "json"})
+        settings = self.settings.model_copy(
+            update={"worker_id": job.label, "metrics_port": port, "log_format": "json", "stop_with_parent": True}
+        )
         before = self.running.get(job.label)
         path = folder / f"{job.label}.log"
         with path.open("ab") as output:
@@ -147,11 +149,10 @@ def supervised(settings: Settings, jobs: Sequence[Job]) -> Iterator[Supervisor]:
         supervisor.start(jobs)
         yield supervisor
     finally:
-        supervisor.stop()
-
-
-def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that is free just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        try:
+            supervisor.stop()
+        except KeyboardInterrupt:
+            # A second Ctrl-C: the operator does not want to wait.
+            for label in list(supervisor.running):
+                supervisor.kill(label)
+            raise

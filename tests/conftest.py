@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from services.commands.common import engine_settings, project_folder
+from services.commands.common import project_folder
+from services.commands.local import engine_settings
 from shared import local_engines
+from shared.local_engines import free_port
 from shared.settings import Settings, load_settings
-from shared.supervisor import free_port
 from tests.support.wire import Wire, copy_config, logs_of
 
 

@@ -5,14 +5,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
 import click
 from rich.console import Console
 from rich.table import Table
-
-from shared.local_engines import EngineSettings, default_repository
-from shared.settings import Settings
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False)
@@ -45,19 +41,6 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
 def _cell(value: object) -> str:
     text = f"{value:,.0f}" if isinstance(value, int | float) else str(value)
     return text.replace("[", "\\[")
-
-
-def engine_settings(settings: Settings) -> EngineSettings:
-    """Return how the local engines of these settings are to be run: ports from the addresses, data under data_dir."""
-    kafka_port = int(settings.kafka_bootstrap.split(",")[0].rpartition(":")[2])
-    elasticsearch_port = urlsplit(settings.elasticsearch_url).port or 9200
-    return EngineSettings(
-        cache=settings.cache_dir,
-        data=settings.data_dir / "engines",
-        repository=settings.maven_repository or default_repository(),
-        kafka_port=kafka_port,
-        elasticsearch_port=elasticsearch_port,
-    )
 
 
 def project_folder() -> Path:

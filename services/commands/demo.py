@@ -18,7 +18,8 @@ from elasticsearch import ApiError, Elasticsearch, TransportError
 from prometheus_client.parser import text_string_to_metric_families
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from services.commands.common import engine_settings, err, fail, out, print_table, project_folder
+from services.commands.common import err, fail, out, print_table, project_folder
+from services.commands.local import engine_settings
 from shared import dead_letters, local_engines, sample_expected, topic_admin
 from shared.ids import article_id_for_link
 from shared.kafka_clients import make_admin
@@ -345,7 +346,7 @@ def print_stages(supervisor: Supervisor, seconds: float) -> None:
 def search(client: Elasticsearch, text: str, size: int = 5) -> list[dict[str, Any]]:
     """Return the best articles for a query in the default fields: accents optional, exact spelling first."""
     query = {"simple_query_string": {"query": text, "default_operator": "and"}}
-    found = client.search(index=ALIAS, query=query, size=size)
+    found = client.search(index=ALIAS, query=query, size=size, ignore_unavailable=True)
     hits: list[dict[str, Any]] = found["hits"]["hits"]
     return hits
 

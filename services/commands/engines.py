@@ -4,7 +4,8 @@ import dataclasses
 
 import click
 
-from services.commands.common import engine_settings, err, json_option, print_json, print_table
+from services.commands.common import err, json_option, print_json, print_table
+from services.commands.local import engine_settings
 from shared import local_engines
 from shared.settings import load_settings
 

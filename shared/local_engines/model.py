@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from shared.errors import EngineError
+
+__all__ = ["ENGINE_NAMES", "TEMPLATES", "EngineError", "EngineName", "EngineSettings", "EngineStatus", "Engines"]
+
 EngineName = Literal["kafka", "elasticsearch"]
 ENGINE_NAMES: tuple[EngineName, ...] = ("kafka", "elasticsearch")
 TEMPLATES = Path(__file__).resolve().parents[2] / "deploy" / "local"
-
-
-class EngineError(Exception):
-    """An engine could not be fetched, started or stopped; the message says which, why and what to do."""
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from elasticsearch import ApiError, Elasticsearch, TransportError
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from services.commands.common import engine_settings
 from services.commands.demo import read_metrics
+from services.commands.local import engine_settings
 from shared import dead_letters, local_engines, topic_admin
 from shared.dead_letters import DeadLetter
 from shared.headers import Headers
