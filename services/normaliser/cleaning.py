@@ -24,6 +24,7 @@ _LONGEST_TEASER = 140
 _TOP_LINES = 5  # a by-line that opens an article stands within so many lines
 
 _SENTENCE_BREAK = re.compile(r"(?<![\s.(][^\W\d_])(?<!^[^\W\d_])[.!?…][\"”»')]*\s+(?=[\"“«„(]?[^\W_a-zа-яёіїєґ])")
+_SIGNED_DATE = re.compile(r"(?:[^\W\d_a-zа-яёіїєґ][^\W\d_.]*\.?\s){1,5}[-–—|•·]\s")
 _CLOSING_QUOTES = "\"”»')] \t"
 _SENTENCE_ENDS = ".!?…:;,"
 _FULL_STOPS = ".!?…"
@@ -132,12 +133,11 @@ def clean(text: str, rules: Selection, dates: DateWords) -> Cleaned:
     index = 0
     while index < len(lines):
         line = lines[index]
+        taken = _cut_whole_line(lines, index, rules, dates, body_seen) if len(line.text) <= WINDOW else 0
+        if taken:
+            index += taken
+            continue
         _cut_openings(line, rules, dates, may_have_dateline=not body_seen)
-        if not line.head and len(line.text) <= WINDOW:
-            taken = _cut_whole_line(lines, index, rules, dates, body_seen)
-            if taken:
-                index += taken
-                continue
         if not line.removed:
             _cut_tail(line, rules)
             _cut_inside(line, rules)
@@ -190,11 +190,18 @@ def _cut_whole_line(lines: Sequence[Line], index: int, rules: Selection, dates: 
         for teaser in teasers:
             teaser.remove(found[0].id, found[0].family)
         return 1 + len(teasers)
-    if not body_seen and len(line.text) <= MAX_LENGTH and (moment := read_moment(line.text, dates)):
+    if not body_seen and len(line.text) <= MAX_LENGTH and (moment := _visible_date(line.text, dates)):
         line.visible = moment
         line.remove("any.other.visible-date", "other")
         return 1
     return 0
+
+
+def _visible_date(text: str, dates: DateWords) -> Moment | None:
+    """Return the date of a line that states nothing else, a by-line before it excepted."""
+    moment = read_moment(text, dates)
+    signed = None if moment else _SIGNED_DATE.match(text)
+    return read_moment(text[signed.end() :], dates) if signed else moment
 
 
 def _reads_as_headline(rule: Rule, text: str) -> bool:

@@ -1,8 +1,8 @@
 """The clean-up's knowledge as data: words and rules in YAML, one line each, every rule with an example that is its test.
 
-Built-in rules stand in `rules/<language>/` (`any` for all languages); an operator's stand in a folder of theirs. A pattern is a
-regular expression in which `%name%` stands for the words of that name (or for a fragment below), and which sees at most
-`WINDOW` characters of a line, so that no pattern can make the time grow faster than the text. The group `cut`, where there is
+Built-in rules stand in `rules/<language>/` (`any` for all languages); an operator's stand in a folder of theirs. A pattern is
+a regular expression in which `%name%` stands for the words of that name, in capitals too (or for a fragment), and which sees at
+most `WINDOW` characters of a line, so that no pattern can make the time grow faster than the text. The group `cut`, where there is
 one, is what is removed; else it is the whole match.
 """
 
@@ -86,7 +86,6 @@ class Rule:
     family: Family
     where: Where
     pattern: "re.Pattern[str]"
-    plain: "re.Pattern[str]"
     before: str
     after: str
     outlets: frozenset[str]
@@ -95,7 +94,7 @@ class Rule:
 
     def compiled(self, unaccented: bool) -> "re.Pattern[str]":
         """Return the pattern for a text, or the one without marks for a Vietnamese text that was typed without them."""
-        return self.plain if unaccented else self.pattern
+        return re.compile(_without_marks(self.pattern.pattern)) if unaccented else self.pattern
 
 
 @dataclass(frozen=True)
@@ -256,14 +255,12 @@ def _line_in(text: str, rule_id: str, index: int) -> int:
 def _compile(written: RuleLine, vocabulary: _Vocabulary, file: str, line: int) -> Rule:
     source = _expand(written.pattern, vocabulary)
     try:
-        pattern, plain = re.compile(source), re.compile(_without_marks(source))
+        pattern = re.compile(source)
     except re.error as error:
         raise ValueError(f"not a regular expression: {error}") from None
     refuse_nested_repeats(source)
     outlets = frozenset(written.outlets)
-    return Rule(
-        written.id, written.family, written.where, pattern, plain, written.before, written.after, outlets, file, line
-    )
+    return Rule(written.id, written.family, written.where, pattern, written.before, written.after, outlets, file, line)
 
 
 def _expand(pattern: str, vocabulary: _Vocabulary) -> str:
@@ -273,7 +270,8 @@ def _expand(pattern: str, vocabulary: _Vocabulary) -> str:
         name = match[1]
         if name in _FRAGMENTS:
             return _FRAGMENTS[name]
-        choices = [_literal(word) for word in sorted(set(vocabulary.words.get(name, ())), key=_longest_first)]
+        known = vocabulary.words.get(name, ())
+        choices = [_literal(word) for word in sorted({*known, *map(str.upper, known)}, key=_longest_first)]
         choices += vocabulary.fragments.get(name, ())
         if not choices:
             raise ValueError(f"no words are called %{name}%")
