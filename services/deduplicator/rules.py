@@ -17,10 +17,12 @@ DECISION_VERSION: Final = 1
 
 BASE_CONTAINMENT: Final = 0.72
 NUMBERS_AGREE_CONTAINMENT: Final = 0.55
-NUMBERS_DISAGREE_CONTAINMENT: Final = 0.85
+NUMBERS_DISAGREE_CONTAINMENT: Final = 0.9
 NUMBERS_AGREE: Final = 0.75
 NUMBERS_DISAGREE: Final = 0.5
-ENOUGH_NUMBERS: Final = 4
+NUMBERS_FOREIGN: Final = 0.25
+ENOUGH_NUMBERS: Final = 3
+ENOUGH_FOREIGN_NUMBERS: Final = 2
 COMPARABLE_SIZE: Final = 0.35
 """Below this ratio of sizes the estimate of containment is too rough for agreeing numbers to lower the threshold."""
 SAME_ARTICLE_SIZE: Final = 0.69
@@ -46,10 +48,15 @@ class Relation(StrEnum):
 
 
 class _Numbers(Enum):
-    """What the numbers of two texts say about them. A piece whose numbers are not the whole's is no piece of it."""
+    """What the numbers of two texts say about them.
+
+    Foreign numbers are those of another day's bulletin: no likeness of the words makes up for them. Numbers that merely disagree
+    may be corrections, but a piece whose numbers are not the whole's is no piece of it.
+    """
 
     AGREE = auto()
     DISAGREE = auto()
+    FOREIGN = auto()
     NOTHING = auto()
 
 
@@ -81,7 +88,7 @@ def judge(row: Row, exact: bytes, other: Row, similarity: float) -> Verdict:
         return Verdict(Relation.EXACT, 1.0, 1.0, agreement, threshold)
     containment = estimated_containment(similarity, row.shingles, other.shingles)
     relation = Relation.NEAR if size >= SAME_ARTICLE_SIZE else Relation.CONTAINED
-    other_numbers = relation is Relation.CONTAINED and numbers is _Numbers.DISAGREE
+    other_numbers = numbers is _Numbers.FOREIGN or (relation is Relation.CONTAINED and numbers is _Numbers.DISAGREE)
     if containment < threshold or smaller < MIN_SHINGLES or other_numbers:
         relation = Relation.NONE
     return Verdict(relation, round(similarity, 4), round(containment, 4), agreement, threshold)
@@ -107,11 +114,13 @@ def _numbers_say(agreement: float | None, fewer: int) -> _Numbers:
         return _Numbers.NOTHING
     if agreement >= NUMBERS_AGREE:
         return _Numbers.AGREE
+    if agreement < NUMBERS_FOREIGN and fewer >= ENOUGH_FOREIGN_NUMBERS:
+        return _Numbers.FOREIGN
     return _Numbers.DISAGREE if agreement < NUMBERS_DISAGREE and fewer >= ENOUGH_NUMBERS else _Numbers.NOTHING
 
 
 def _threshold(numbers: _Numbers, size: float) -> float:
-    if numbers is _Numbers.DISAGREE:
+    if numbers in (_Numbers.DISAGREE, _Numbers.FOREIGN):
         return NUMBERS_DISAGREE_CONTAINMENT
     if numbers is _Numbers.AGREE and size >= COMPARABLE_SIZE:
         return NUMBERS_AGREE_CONTAINMENT
