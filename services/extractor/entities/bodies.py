@@ -17,12 +17,13 @@ Countries = Mapping[str, tuple[str, str]]
 
 _JOIN: Final = regex.compile(r"\s+(?:of (?:the )?)?")
 _POSSESSIVE: Final = regex.compile(r"'s? $")
-_MAX_GAP: Final = 10
+_UNIT_WORD: Final = regex.compile(r"\s+(\d{1,4}[\w-]*|\p{L}[\p{L}'-]*)")
+_UNIT_REACH: Final = 80
 
 
 def join_institutions(document: Document, countries: Countries) -> None:
     """Add "Bộ Quốc phòng Nga", "Russian Defence Ministry", "Минобороны России": head and country are one flat span."""
-    heads = [(hit, cue) for hit in document.hits for cue in hit.entry.cues if cue.side == "head"]
+    heads = [(hit, cue) for hit in document.hits for cue in hit.cues if cue.side == "head"]
     for hit, cue in sorted(heads, key=lambda item: (item[0].start, -item[0].end)):
         if not document.text[hit.start].isupper() or _covered(document, hit.start, hit.end):
             continue
@@ -110,7 +111,7 @@ def _unit_pattern(language: str) -> "regex.Pattern[str]":
 def _add_vietnamese_unit(document: Document, match: "regex.Match[str]") -> None:
     """Read on from a Vietnamese head word over what may belong to a unit's name, up to its number or proper name."""
     end, name = match.end(), ""
-    for word in regex.finditer(r"\s+(\d{1,4}[\w-]*|\p{L}[\p{L}'’-]*)", document.text, match.end(), match.end() + 80):
+    for word in _UNIT_WORD.finditer(document.text, match.end(), match.end() + _UNIT_REACH):
         if word.start() != end:
             break
         text = word[1]

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from services.extractor.entities.document import Document, Span
-from services.extractor.entities.lexicon import Hit, Meaning
+from services.extractor.entities.document import Document
+from services.extractor.entities.lexicon import Hit, Name
 
 _LOUD_ENOUGH: Final = 5
 
@@ -11,31 +11,26 @@ _LOUD_ENOUGH: Final = 5
 def choose_names(document: Document) -> None:
     """Add a span for every known name; of overlapping ones the leftmost, then the longest."""
     end = 0
-    for hit in sorted((hit for hit in document.hits if hit.entry.names), key=lambda hit: (hit.start, -hit.end)):
+    for hit in sorted((hit for hit in document.hits if hit.names), key=lambda hit: (hit.start, -hit.end)):
         if hit.start < end:
             continue
-        span = _resolve(document, hit)
-        if span is not None:
-            document.add(span)
+        name = _resolve(document, hit)
+        if name is not None:
+            document.add(document.span_of(hit.start, hit.end, name))
             end = hit.end
 
 
-def _resolve(document: Document, hit: Hit) -> Span | None:
-    """Return the best meaning whose context holds: with a context before without, then by rank, then the larger place."""
-    entry = hit.entry
-    if entry.capitals and hit.end - hit.start < _LOUD_ENOUGH and not document.shouted(hit.start, hit.end):
+def _resolve(document: Document, hit: Hit) -> Name | None:
+    """Return the best name whose context holds: with a context before without, then by rank, then the larger place."""
+    if hit.capitals and hit.end - hit.start < _LOUD_ENOUGH and not document.shouted(hit.start, hit.end):
         return None
-    if len(entry.names) == 1 and entry.names[0][0].condition is None:
-        return document.span_of(hit.start, hit.end, *entry.names[0])
-    best: tuple[Meaning, str] | None = None
-    place = document.place(hit.start, hit.end, entry.capitals)
-    for meaning, alias in entry.names:
-        if meaning.condition is not None and not meaning.condition.holds(place):
-            continue
-        if best is None or _order(meaning) < _order(best[0]):
-            best = (meaning, alias)
-    return document.span_of(hit.start, hit.end, *best) if best else None
+    if len(hit.names) == 1 and hit.names[0].meaning.condition is None:
+        return hit.names[0]
+    place = document.place(hit.start, hit.end, hit.capitals)
+    fitting = [name for name in hit.names if (condition := name.meaning.condition) is None or condition.holds(place)]
+    return min(fitting, key=_order, default=None)
 
 
-def _order(meaning: Meaning) -> tuple[bool, int, int, str]:
+def _order(name: Name) -> tuple[bool, int, int, str]:
+    meaning = name.meaning
     return (meaning.condition is None, meaning.rank, -meaning.weight, meaning.id)

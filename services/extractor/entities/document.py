@@ -9,7 +9,8 @@ import regex
 
 from services.extractor.entities.context import Place
 from services.extractor.entities.grammar import Cue, Grammar
-from services.extractor.entities.lexicon import PLACE_RANK, Hit, Lexicon, Meaning
+from services.extractor.entities.lexicon import PLACE_RANK, Hit, Lexicon, Name
+from services.extractor.entities.texts import lower
 from shared.models import EntityType
 
 _WORD: Final = regex.compile(r"(?<![\w'-])(?:(?:\p{Lu}\.){1,3}|\p{Lu}[\p{L}\p{M}'’]*(?:-\p{Lu}[\p{L}\p{M}'’]+)*)")
@@ -47,6 +48,7 @@ class Document:
     """An aligned text (`texts.align`) with its hits and the spans found so far."""
 
     text: str
+    folded: str
     language: str
     grammar: Grammar
     hits: list[Hit]
@@ -55,17 +57,12 @@ class Document:
     @classmethod
     def read(cls, text: str, language: str, lexicon: Lexicon, grammar: Grammar) -> "Document":
         """Return the document of an aligned text."""
-        document = cls(text, language, grammar, lexicon.find(text))
+        folded = lower(text)
+        document = cls(text, folded, language, grammar, lexicon.find(text, folded))
         document._taken = bytearray(len(text))
         return document
 
     _taken: bytearray = field(default_factory=bytearray)
-
-    @cached_property
-    def folded(self) -> str:
-        """The text in lower case, character by character the same length."""
-        lower = self.text.lower()
-        return lower if len(lower) == len(self.text) else "".join(map(_lower, self.text))
 
     @cached_property
     def capitals(self) -> list[Capital]:
@@ -77,7 +74,7 @@ class Document:
         """The cues that end at a position, with their starts."""
         ends: dict[int, list[tuple[int, Cue]]] = {}
         for hit in self.hits:
-            for cue in hit.entry.cues:
+            for cue in hit.cues:
                 ends.setdefault(hit.end, []).append((hit.start, cue))
         return ends
 
@@ -86,7 +83,7 @@ class Document:
         """The cues that start at a position, with their ends."""
         starts: dict[int, list[tuple[int, Cue]]] = {}
         for hit in self.hits:
-            for cue in hit.entry.cues:
+            for cue in hit.cues:
                 starts.setdefault(hit.start, []).append((hit.end, cue))
         return starts
 
@@ -133,14 +130,10 @@ class Document:
         after = _ANY_WORD_AFTER.match(self.text[end : end + _SHOUT_REACH])
         return any(match is not None and len(match[1]) > 1 and match[1].isupper() for match in (before, after))
 
-    def span_of(self, start: int, end: int, meaning: Meaning, alias: str) -> Span:
-        """Return a span for a meaning that was chosen."""
+    def span_of(self, start: int, end: int, name: Name) -> Span:
+        """Return a span for a name that was chosen."""
+        meaning, alias = name.meaning, name.alias
         return Span(
             start, end, meaning.type, meaning.id, meaning.label, meaning.rule, alias, meaning.territory,
             sure=meaning.rank < PLACE_RANK,
         )  # fmt: skip
-
-
-def _lower(character: str) -> str:
-    lower = character.lower()
-    return lower if len(lower) == 1 else character

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal
 
-from services.extractor.entities.inflection import decline
 from services.extractor.entities.tables import read_table
-from shared.models import EntityType
 
 _TONED: Final = frozenset("\u0300\u0301\u0303\u0309\u0323\u031b\u0306")
+
+_ADJECTIVE_ENDINGS: Final = tuple("ого ому им ом ая ой ую ое ие их ими а ої ій у ою е і".split())
 
 Side = Literal["left", "right", "head", "adjective", "first"]
 
@@ -29,7 +29,7 @@ class Cue:
 class Grammar:
     """The tables, ready for look-up."""
 
-    cues: tuple[tuple[str, Cue], ...]
+    cues: tuple[tuple[str, str | None, Cue], ...]
     vietnamese_names: frozenset[str]
     vietnamese_surnames: frozenset[str]
     vietnamese_given: frozenset[str]
@@ -52,64 +52,35 @@ def read_grammar() -> Grammar:
     return Grammar(cues, surnames | middle, surnames, given, openers)
 
 
-def _cues() -> Iterator[tuple[str, Cue]]:
+def _cues() -> Iterator[tuple[str, str | None, Cue]]:
     table = read_table("cues.yaml")
     for side in ("left", "right"):
         for kind, by_language in table[side].items():
             for words in by_language.values():
                 for word in words:
-                    yield word, Cue(side, kind)
+                    yield word, None, Cue(side, kind)
 
 
-def _institutions() -> Iterator[tuple[str, Cue]]:
+def _institutions() -> Iterator[tuple[str, str | None, Cue]]:
     table = read_table("institutions.yaml")
     for institution in table["institutions"]:
         for language in ("en", "ru", "uk", "vi"):
             for name in institution.get(language, ()):
-                bare = name in institution.get("bare", ())
-                cue = Cue("head", "ORG", institution["id"], bare)
-                yield name, cue
-                if language in ("ru", "uk"):
-                    yield from ((form, cue) for form in {*decline(name, EntityType.ORG, language)} - {name})
+                cue = Cue("head", "ORG", institution["id"], name in institution.get("bare", ()))
+                yield name, language if language in ("ru", "uk") else None, cue
     for code, by_language in table["adjectives"].items():
+        cue = Cue("adjective", "LOC", code)
         for language, words in by_language.items():
             for word in words:
-                cue = Cue("adjective", "LOC", code)
-                yield word, cue
+                yield word, None, cue
                 if language in ("ru", "uk"):
-                    yield from ((form, cue) for form in _adjective_forms(word))
+                    yield from ((word.removesuffix("ий") + ending, None, cue) for ending in _ADJECTIVE_ENDINGS)
 
 
-def _adjective_forms(word: str) -> set[str]:
-    """Return the endings of a Russian or Ukrainian adjective in -кий, all genders and numbers."""
-    stem = word.removesuffix("ий")
-    return {
-        stem + end
-        for end in (
-            "ого",
-            "ому",
-            "им",
-            "ом",
-            "ая",
-            "ой",
-            "ую",
-            "ое",
-            "ие",
-            "их",
-            "ими",
-            "а",
-            "ої",
-            "ій",
-            "у",
-            "ою",
-            "е",
-            "і",
-        )
-    }
-
-
-def _first_names(table: dict[str, list[str]]) -> Iterator[tuple[str, Cue]]:
+def _first_names(table: dict[str, list[str]]) -> Iterator[tuple[str, str | None, Cue]]:
     cue = Cue("first", "PERSON")
-    for name in {*table["latin"], *table["cyrillic"]}:
-        yield name, cue
-        yield from ((form, cue) for form in {*decline(name, EntityType.PERSON)} - {name})
+    for name in table["latin"]:
+        yield name, None, cue
+    for name in table["cyrillic"]:
+        yield name, "ru", cue
+        yield name, "uk", cue

@@ -1,19 +1,25 @@
 """Case forms of Russian and Ukrainian names, from the table of endings in data/inflection.yaml."""
 
-import unicodedata
 from collections.abc import Iterator
-from functools import cache
-from typing import Final
+from functools import cache, lru_cache
+from itertools import product
+from typing import Final, Generic, TypeVar
 
+import regex
 from pydantic import BaseModel
 
 from services.extractor.entities.tables import read_table
 from shared.models import EntityType
 
+P = TypeVar("P")
+
 _CASES: Final = 5
 _RUSSIAN: Final = frozenset("ёъыэ")
 _UKRAINIAN: Final = frozenset("ґєії'")
 _ADJECTIVE_ENDS: Final = ("ий", "ый", "ой", "ая", "яя", "ое", "ее", "ська", "цька", "не", "ське", "на")
+_WORD: Final = regex.compile(r"(?<![\p{L}'])[А-ЯЁІЇЄҐ][А-Яа-яЁёІіЇїЄєҐґ']+")
+_LONGEST_ENDING: Final = 5
+_MAX_COMBINATIONS: Final = 9
 
 
 class Ending(BaseModel):
@@ -25,15 +31,60 @@ class Ending(BaseModel):
     example: list[str]
 
 
+class Inflections(Generic[P]):
+    """Finds the case forms of names without listing them: by the stem of the first word, then by its forms."""
+
+    def __init__(self) -> None:
+        self._by_stem: dict[str, list[tuple[str, EntityType, str, P]]] = {}
+
+    def add(self, name: str, kind: EntityType, language: str | None, payload: P) -> None:
+        """Add a name in the nominative; `language` None means that its letters decide, or both."""
+        if name.isupper():
+            return
+        first = name.split(" ", 1)[0]
+        for tongue in _languages(name.casefold(), language):
+            self._by_stem.setdefault(_stem(first, tongue), []).append((name, kind, tongue, payload))
+
+    def find(self, text: str) -> Iterator[tuple[int, int, list[P]]]:
+        """Yield start, end and payloads of every case form in an aligned text, in capitals too."""
+        if not self._by_stem:
+            return
+        for match in _WORD.finditer(text):
+            word = match.group()
+            shouted = word.isupper()
+            plain = word[0] + word[1:].lower() if shouted else word
+            found: dict[int, list[P]] = {}
+            for length in range(max(2, len(plain) - _LONGEST_ENDING), len(plain) + 1):
+                for name, kind, tongue, payload in self._by_stem.get(plain[:length], ()):
+                    end = _match(text, match.start(), name, kind, tongue, shouted)
+                    if end:
+                        found.setdefault(end, []).append(payload)
+            for end, payloads in found.items():
+                yield match.start(), end, payloads
+
+
+def _match(text: str, start: int, name: str, kind: EntityType, language: str, shouted: bool) -> int:
+    """Return where a case form of a name that starts here ends, or 0."""
+    for form in _forms_of(name, kind, language):
+        end = start + len(form)
+        piece = text[start:end]
+        if (piece == form or (shouted and piece == form.upper())) and not text[end : end + 1].isalnum():
+            return end
+    return 0
+
+
+@lru_cache(maxsize=20_000)
+def _forms_of(name: str, kind: EntityType, language: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(form for form in decline(name, kind, language) if form != name))
+
+
 def decline(name: str, kind: EntityType, language: str | None = None) -> Iterator[str]:
-    """Yield the other case forms of a Cyrillic name; none for names in another script.
+    """Yield the case forms of a Cyrillic name.
 
     Every word of a person's name declines. Of other names the adjectives in front and the first noun do: what follows
     ("Служба безпеки України") stands in the genitive already.
     """
     words = name.split(" ")
-    if not _is_cyrillic(name) or any(word.isupper() for word in words):
-        return
     declined = len(words) if kind is EntityType.PERSON else _head_length(words)
     for tongue in _languages(name.casefold(), language):
         columns = [_forms(word, tongue) if at < declined else ((word,),) * _CASES for at, word in enumerate(words)]
@@ -56,12 +107,14 @@ def _languages(folded: str, language: str | None) -> tuple[str, ...]:
     return ("ru",) if not _RUSSIAN.isdisjoint(folded) else ("ru", "uk")
 
 
-def _is_cyrillic(name: str) -> bool:
-    return any("CYRILLIC" in unicodedata.name(character, "") for character in name[:2])
-
-
 def _combine(columns: list[tuple[str, ...]]) -> Iterator[str]:
-    """Yield the phrases of one case; alternatives of several words are paired in order, not crossed."""
+    """Yield the phrases of one case; where the alternatives of several words are many, they are paired in order."""
+    combinations = 1
+    for column in columns:
+        combinations *= len(column)
+    if combinations <= _MAX_COMBINATIONS:
+        yield from map(" ".join, product(*columns))
+        return
     for alternative in range(max(map(len, columns))):
         yield " ".join(column[min(alternative, len(column) - 1)] for column in columns)
 
@@ -72,15 +125,23 @@ def _endings(language: str) -> dict[str, Ending]:
     return {suffix: line for line in map(Ending.model_validate, lines) for suffix in line.ends}
 
 
-@cache
-def _forms(word: str, language: str) -> tuple[tuple[str, ...], ...]:
+def _ending(word: str, language: str) -> Ending | None:
     table = _endings(language)
-    for length in range(min(5, len(word) - 1), 0, -1):
+    for length in range(min(_LONGEST_ENDING, len(word) - 1), 0, -1):
         line = table.get(word[-length:])
-        if line is None:
-            continue
-        if not line.forms:
-            break
-        stem = word[: len(word) - line.cut]
-        return tuple(tuple(stem + ending for ending in form.split("/")) for form in line.forms)
-    return ((word,),) * _CASES
+        if line is not None:
+            return line if line.forms else None
+    return None
+
+
+def _stem(word: str, language: str) -> str:
+    line = _ending(word, language)
+    return word[: len(word) - line.cut] if line else word
+
+
+def _forms(word: str, language: str) -> tuple[tuple[str, ...], ...]:
+    line = _ending(word, language)
+    if line is None:
+        return ((word,),) * _CASES
+    stem = word[: len(word) - line.cut]
+    return tuple(tuple(stem + ending for ending in form.split("/")) for form in line.forms)

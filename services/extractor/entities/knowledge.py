@@ -13,9 +13,10 @@ from services.extractor.entities.lexicon import Builder, Lexicon, preferred_labe
 from services.extractor.entities.persons import stem
 from services.extractor.entities.places import Place, Territory, read_places, read_territories
 from services.extractor.entities.sets import AliasFile, AliasSet, Context, alias_files
+from services.extractor.entities.tables import quick_load
 from services.extractor.watchlist import Watchlist, load_watchlist
 from shared.models import EntityType
-from shared.yaml_config import ConfigError, Problem, line_of, load, read_text
+from shared.yaml_config import ConfigError, Problem, line_of, read_text
 
 ALIASES: Final = "aliases"
 WATCHLIST: Final = "watchlist.yaml"
@@ -68,7 +69,7 @@ def _read(paths: Iterable[Path]) -> tuple[list[tuple[Path, AliasFile]], list[Pro
     problems: list[Problem] = []
     for path in paths:
         try:
-            files.append((path, load(path, AliasFile)))
+            files.append((path, quick_load(path, AliasFile)))
         except ConfigError as error:
             problems.extend(error.problems)
     return files, problems

@@ -1,6 +1,9 @@
-"""Everything that is looked up in a text, in one Aho-Corasick automaton: names, and the words that point at names."""
+"""Everything that is looked up in a text: names, and the words that point at names, in one Aho-Corasick automaton.
 
-from collections import defaultdict
+Patterns are in lower case; how a hit is written decides in `find` whether it counts. Russian and Ukrainian case forms are
+found by stem (`inflection.Inflections`), not listed: that would quadruple the patterns.
+"""
+
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -9,14 +12,14 @@ from ahocorasick_rs import AhoCorasick, Implementation
 
 from services.extractor.entities.context import Condition
 from services.extractor.entities.grammar import Cue
-from services.extractor.entities.inflection import decline
+from services.extractor.entities.inflection import Inflections
 from services.extractor.entities.places import Place, Territory
 from services.extractor.entities.sets import Alias, AliasSet
-from services.extractor.entities.texts import align
+from services.extractor.entities.texts import align, lower
 from shared.models import EntityType
 
 PLACE_RANK: Final = 4
-_MIN_PLACE_CAPITALS: Final = 4
+_INFLECTED: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,45 +37,81 @@ class Meaning:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """What one pattern of the automaton means: names (each with the alias it comes from) or cues."""
+class Name:
+    """A name as an alias writes it, and what it means."""
 
-    names: tuple[tuple[Meaning, str], ...] = ()
-    cues: tuple[Cue, ...] = ()
-    capitals: bool = False
+    meaning: Meaning
+    alias: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Hit:
-    """A pattern found between word boundaries."""
+    """Something found between word boundaries: names, cues or both; `capitals` when it is a name in capitals only."""
 
     start: int
     end: int
-    entry: Entry
+    names: tuple[Name, ...]
+    cues: tuple[Cue, ...]
+    capitals: bool
+
+
+_Payload = Name | Cue
+_Entry = list[tuple[str, _Payload]]
 
 
 class Lexicon:
-    """The automaton with its entries; built once, then read only."""
+    """The automaton and the stems with what they mean; built once, then read only."""
 
-    def __init__(self, entries: Mapping[str, Entry]) -> None:
+    def __init__(self, entries: Mapping[str, _Entry], inflections: Inflections[_Payload]) -> None:
         self._entries = list(entries.values())
+        self._inflections = inflections
         self._automaton = AhoCorasick(list(entries), implementation=Implementation.ContiguousNFA, store_patterns=False)
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def find(self, text: str) -> list[Hit]:
-        """Return all hits between word boundaries, overlapping ones too, in an aligned text (`texts.align`)."""
+    def find(self, text: str, folded: str) -> list[Hit]:
+        """Return all hits between word boundaries, overlapping ones too. `folded` is the aligned `text` in lower case."""
         hits: list[Hit] = []
-        length = len(text)
         entries = self._entries
-        for index, start, end in self._automaton.find_matches_as_indexes(text, overlapping=True):
+        length = len(text)
+        for index, start, end in self._automaton.find_matches_as_indexes(folded, overlapping=True):
             if start and text[start - 1].isalnum() and text[start].isalnum():
                 continue
             if end < length and text[end].isalnum() and text[end - 1].isalnum():
                 continue
-            hits.append(Hit(start, end, entries[index]))
+            hit = _as_written(text[start:end], start, end, entries[index])
+            if hit is not None:
+                hits.append(hit)
+        for start, end, found in self._inflections.find(text):
+            hit = _of(start, end, found, text[start:end].isupper())
+            hits.append(hit)
         return hits
+
+
+def _as_written(surface: str, start: int, end: int, entry: _Entry) -> Hit | None:
+    """Return the hit if the surface is written as a name's alias, in capitals, or is a cue with its case."""
+    exact = [payload for form, payload in entry if _same_case(surface, form)]
+    if exact:
+        return _of(start, end, exact, False)
+    if surface.isupper():
+        return _of(start, end, [payload for _, payload in entry], True)
+    return None
+
+
+def _same_case(surface: str, form: str) -> bool:
+    return surface == form or (form[0].islower() and surface[1:] == form[1:] and surface[0].lower() == form[0])
+
+
+def _of(start: int, end: int, found: Iterable[_Payload], capitals: bool) -> Hit:
+    names: list[Name] = []
+    cues: list[Cue] = []
+    for payload in found:
+        if isinstance(payload, Name):
+            names.append(payload)
+        else:
+            cues.append(payload)
+    return Hit(start, end, tuple(names), tuple(cues), capitals)
 
 
 class Builder:
@@ -80,84 +119,60 @@ class Builder:
 
     def __init__(self, conditions: Mapping[str, Condition]) -> None:
         self._conditions = conditions
-        self._names: dict[str, dict[Meaning, str]] = defaultdict(dict)
-        self._capitals: dict[str, dict[Meaning, str]] = defaultdict(dict)
-        self._cues: dict[str, list[Cue]] = defaultdict(list)
+        self._entries: dict[str, _Entry] = {}
+        self._inflections: Inflections[_Payload] = Inflections()
 
     def add_set(self, item: AliasSet, territory: Territory | None, place: Place | None) -> None:
-        """Add an alias set with its inflected and upper-case forms and, where it names them, country or place names."""
+        """Add an alias set and, where it names them, the names of its country or place."""
         label = preferred_label(item, territory, place)
+        own = {alias.text for alias in item.spellings()}
         for alias in item.spellings():
             self._add_alias(item, alias, label)
-        if territory:
-            own = {alias.text for alias in item.spellings()}
-            for language, name in territory.names.items():
-                if name in own:
-                    continue
-                self._add_forms(item, name, label, "territory", 1, language)
-        if place:
-            for name in place.names:
-                self._add_forms(item, name, label, "place", 1, None)
+        named = list(territory.names.items()) if territory else []
+        for language, name in (*named, *((None, name) for name in (place.names if place else ()))):
+            if name not in own:
+                rule = "place" if language is None else "territory"
+                meaning = Meaning(item.id, item.type, label, rule, 1, 0, None, item.territory)
+                self._add_name(meaning, name, language, True)
 
     def _add_alias(self, item: AliasSet, alias: Alias, label: str) -> None:
         condition = self._conditions[alias.when] if alias.when else None
-        text = align(alias.text)[0]
         meaning = Meaning(item.id, item.type, label, "alias", 0, 0, condition, item.territory)
-        self._add(text, meaning, alias.text)
-        if not alias.inflect:
-            return
         language = next((code for code, name in item.labels.items() if name == alias.text), None)
-        self._add_inflected(text, meaning, alias.text, language)
-
-    def _add_forms(self, item: AliasSet, name: str, label: str, rule: str, rank: int, language: str | None) -> None:
-        meaning = Meaning(item.id, item.type, label, rule, rank, 0, None, item.territory)
-        text = align(name)[0]
-        self._add(text, meaning, name)
-        self._add_inflected(text, meaning, name, language)
-
-    def _add_inflected(self, text: str, base: Meaning, alias: str, language: str | None) -> None:
-        meaning = Meaning(
-            base.id, base.type, base.label, "inflected", base.rank + 2, base.weight, base.condition, base.territory
-        )
-        for form in decline(text, base.type, language):
-            if form != text:
-                self._add(form, meaning, alias)
-
-    def _add(self, text: str, meaning: Meaning, alias: str) -> None:
-        self._names[text].setdefault(meaning, alias)
-        upper = text.upper()
-        if upper != text and len(upper) == len(text):
-            self._capitals[upper].setdefault(meaning, alias)
+        self._add_name(meaning, alias.text, language, alias.inflect)
 
     def add_place(self, place: Place, label: str) -> None:
         """Add a GeoNames place under all its names."""
         meaning = Meaning(f"gn:{place.id}", EntityType.LOC, label, "place", PLACE_RANK, place.population)
         for name in place.names:
-            text = align(name)[0]
-            self._names[text].setdefault(meaning, name)
-            if len(name) >= _MIN_PLACE_CAPITALS:
-                self._capitals[text.upper()].setdefault(meaning, name)
-            self._add_inflected(text, meaning, name, None)
+            self._add_name(meaning, name, None, True)
 
-    def add_cues(self, cues: Iterable[tuple[str, Cue]]) -> None:
-        """Add the words that point at names, in lower case, with a capital and in capitals."""
-        for word, cue in cues:
-            for form in dict.fromkeys((word, word[0].upper() + word[1:], word.upper())):
-                self._cues[form].append(cue)
+    def _add_name(self, meaning: Meaning, alias: str, language: str | None, inflect: bool) -> None:
+        text = align(alias)[0]
+        self._add(text, Name(meaning, alias))
+        if inflect and text[0] > "\u0400":
+            inflected = Meaning(
+                meaning.id, meaning.type, meaning.label, "inflected", meaning.rank + _INFLECTED, meaning.weight,
+                meaning.condition, meaning.territory,
+            )  # fmt: skip
+            self._inflections.add(text, meaning.type, language, Name(inflected, alias))
+
+    def add_cues(self, cues: Iterable[tuple[str, str | None, Cue]]) -> None:
+        """Add the words that point at names, with the language in which they are inflected, if they are."""
+        for word, language, cue in cues:
+            self._add(word, cue)
+            if language:
+                kind = EntityType.PERSON if cue.side == "first" else EntityType.ORG
+                self._inflections.add(word, kind, language, cue)
+
+    def _add(self, text: str, payload: _Payload) -> None:
+        entry = self._entries.setdefault(lower(text), [])
+        if (text, payload) not in entry:
+            entry.append((text, payload))
 
     def build(self) -> Lexicon:
         """Return the lexicon of everything added."""
-        entries: dict[str, Entry] = {}
-        for text in (*self._names, *self._capitals, *self._cues):
-            if text in entries:
-                continue
-            names = self._names.get(text)
-            entries[text] = Entry(
-                tuple((names if names is not None else self._capitals.get(text, {})).items()),
-                tuple(self._cues.get(text, ())),
-                names is None,
-            )
-        return Lexicon(entries)
+        return Lexicon(self._entries, self._inflections)
 
 
 def preferred_label(item: AliasSet, territory: Territory | None, place: Place | None) -> str:

@@ -8,6 +8,17 @@ _SAME_LENGTH: Final = str.maketrans(
 )
 
 
+def lower(text: str) -> str:
+    """Return a text in lower case, character by character, so that offsets stay."""
+    result = text.lower()
+    return result if len(result) == len(text) else "".join(map(_lower, text))
+
+
+def _lower(character: str) -> str:
+    result = character.lower()
+    return result if len(result) == 1 else character
+
+
 def align(text: str) -> tuple[str, list[int] | None]:
     """Return a text in NFC with one kind of apostrophe, space and hyphen, and the offsets of its characters in the original.
 
