@@ -1,0 +1,93 @@
+"""Prepares the Elasticsearch of docker-compose.yml: Kibana's own password, and a file with the indexer's API key.
+
+Safe to run at every start: a key that the cluster still takes is kept. The passwords come from the environment
+(ELASTIC_PASSWORD, KIBANA_SYSTEM_PASSWORD), the key leaves the process only through the file.
+"""
+
+import base64
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from elasticsearch import ApiError, AuthenticationException, Elasticsearch, TransportError
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import BaseSettings
+
+KEY_NAME: Final = "frontwire-indexer"
+# What services/indexer does and no more: templates, documents of its own indices, a refresh before it looks for an id.
+INDEXER_ROLE: Final[dict[str, Any]] = {
+    "cluster": ["monitor", "manage_index_templates"],
+    "indices": [
+        {
+            "names": ["news-articles", "news-articles-*"],
+            "privileges": [
+                "auto_configure",
+                "create_index",
+                "delete",
+                "index",
+                "maintenance",
+                "read",
+                "view_index_metadata",
+            ],
+        }
+    ],
+}
+
+
+class Passwords(BaseSettings):
+    """The passwords of the two built-in users that the stack needs."""
+
+    elastic_password: SecretStr
+    kibana_system_password: SecretStr
+
+
+@click.command()
+@click.option("--url", required=True, help="Address of Elasticsearch.")
+@click.option("--key-file", required=True, type=click.Path(path_type=Path), help="Where the indexer reads its API key.")
+@click.option("--renew", is_flag=True, help="Make a new key and invalidate the old one; then restart the indexer.")
+def main(url: str, key_file: Path, renew: bool) -> None:
+    """Set Kibana's password and write the indexer's API key."""
+    try:
+        passwords = Passwords()
+    except ValidationError as error:
+        sys.exit(f"not set: {', '.join(str(item['loc'][0]).upper() for item in error.errors(include_input=False))}")
+    client = Elasticsearch(url, basic_auth=("elastic", passwords.elastic_password.get_secret_value()))
+    try:
+        client.security.change_password(
+            username="kibana_system", password=passwords.kibana_system_password.get_secret_value()
+        )
+        click.echo("Kibana's password is set")
+        old = key_file.read_text(encoding="utf-8").strip() if key_file.exists() else None
+        good = old is not None and accepts(url, old)
+        if good and not renew:
+            click.echo("the indexer's key is good")
+            return
+        made = client.security.create_api_key(name=KEY_NAME, role_descriptors={KEY_NAME: INDEXER_ROLE})
+        write_secret(key_file, made["encoded"])
+        if old and good:
+            client.security.invalidate_api_key(ids=[base64.b64decode(old).decode().partition(":")[0]])
+        click.echo(f"a new key is in {key_file}")
+    except (ApiError, TransportError, OSError) as error:
+        sys.exit(f"Elasticsearch at {url} is not prepared: {error}")
+
+
+def accepts(url: str, key: str) -> bool:
+    """Return whether the cluster takes an API key."""
+    try:
+        Elasticsearch(url, api_key=key).security.authenticate()
+    except AuthenticationException:
+        return False
+    return True
+
+
+def write_secret(path: Path, value: str) -> None:
+    """Write a file that only its owner reads; a reader sees the old content or the new, never a part."""
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.touch(mode=0o600)
+    fresh.write_text(value, encoding="utf-8")
+    fresh.replace(path)
+
+
+if __name__ == "__main__":
+    main()
