@@ -15,6 +15,7 @@ import xxhash
 MAX_WORDS: Final = 20_000
 """Words looked at in one article: what comes after is not compared, so that the work stays bounded."""
 
+_MAX_CHARACTERS: Final = 200_000
 _FURNITURE_WORDS: Final = 12
 """A line of fewer words that does not end like a sentence is furniture: a caption, a credit, a headline, a link."""
 
@@ -39,7 +40,8 @@ def words_of(text: str) -> list[str]:
     >>> words_of("«Hoà bình», 1.600 quân&nbsp;ở Кupyansk!")[:5]
     ['hòa', 'bình', '1600', 'quân', 'ở']
     """
-    even = html.unescape(text) if "&" in text else text
+    even = text[:_MAX_CHARACTERS]
+    even = html.unescape(even) if "&" in even else even
     even = unicodedata.normalize("NFC", even).lower()
     if not even.isascii():
         even = _TONE.sub(_place_tone, even)

@@ -58,11 +58,15 @@ class StoryIndex:
         """Return the keys of an article at a time (seconds): its rarest terms, one by one and in pairs, within some days."""
         return self._timeless_keys(terms) ^ _bucket(time // _BUCKET_SECONDS)
 
-    def related(self, terms: Words, time: int) -> tuple[npt.NDArray[np.int64], Floats]:
-        """Return the slots of articles near in time that share rare terms, and how alike each is (cosine, 0 to 1)."""
+    def related(self, terms: Words, time: int, oldest: int) -> tuple[npt.NDArray[np.int64], Floats]:
+        """Return the slots of articles near in time that share rare terms, and how alike each is (cosine, 0 to 1).
+
+        When there are many, those that share most keys are scored, of these the earliest after the slot of `oldest`.
+        """
         keys, bucket = self._timeless_keys(terms), time // _BUCKET_SECONDS
         shared = self._keys.find(np.concatenate([keys ^ _bucket(bucket + step) for step in _NEIGHBOUR_BUCKETS]))
-        likeliest = sorted(shared, key=lambda slot: -shared[slot])
+        capacity = self._keys.capacity
+        likeliest = sorted(shared, key=lambda slot: (-shared[slot], (slot - oldest) % capacity))
         self.unscored += max(0, len(likeliest) - MAX_SCORED)
         slots = np.array(likeliest[:MAX_SCORED], np.int64)
         return slots, self.cosines(terms, slots)

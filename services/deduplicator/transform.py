@@ -67,7 +67,7 @@ def decide(article: SketchedArticle, *, window: Window) -> Iterator[UniqueArticl
         yield _unique(article, known, repeated)
         return
     now = window.moment(article.fetched_at)
-    time = article_time(article.published.value, article.first_seen_at, backlog=article.backlog)
+    time = article_time(article.published.value, article.first_seen_at, backlog=article.backlog, days=window.days)
     row = new_row(features, cluster=article.article_id, story=article.article_id, time=time)
     verdicts = _verdicts(row, features.exact, window.similar(row, now, besides=article.article_id))
     related = window.related(row, now, besides=article.article_id)

@@ -34,6 +34,7 @@ _FLOOR: Final = 0.25
 _CHANCE: Final = 1 / 256
 """Share of one-byte MinHash values that agree by chance."""
 _DAY_SECONDS: Final = 86_400
+_LAST_SECOND: Final = 4_000_000_000
 _FIRST_CAPACITY: Final = 1024
 _GROWTH: Final = 1.5
 _LOADED_AT_ONCE: Final = 4096
@@ -61,11 +62,15 @@ class Related:
 class Window:
     """The articles that a new one is held against. `rows` maps article id to packed row: a dict, or a changelogged table.
 
+    A window on rows that are not empty must be rebuilt before it is asked. Rows that two writers placed at one place in the order
+    (which one ordered topic rules out) are kept once.
+
     Counters for metrics: `len(window)` rows, `nbytes` of memory in the index, `capped` keys and candidates that were left out
     because a limit was reached, `expired` rows.
     """
 
     def __init__(self, rows: MutableMapping[str, Any], *, days: float = DAYS) -> None:
+        self.days = days
         self._rows = rows
         self._seconds = int(days * _DAY_SECONDS)
         self.expired = 0
@@ -148,7 +153,7 @@ class Window:
 
     def related(self, row: Row, now: int, *, besides: str) -> list[Related]:
         """Return the articles on what may be the same event, the likeliest first; never the article `besides` itself."""
-        slots, scores = self._stories.related(row.terms, row.time)
+        slots, scores = self._stories.related(row.terms, row.time, self._oldest)
         near = np.abs(self._times[slots].astype(np.int64) - row.time) <= STORY_DAYS * _DAY_SECONDS
         near &= (self._entered[slots] + self._seconds >= now) & (scores >= STORY_SIMILARITY)
         found = sorted(
@@ -250,10 +255,14 @@ class Window:
         while batch := list(islice(items, _LOADED_AT_ONCE)):
             self._load([(article_id, unpack_row(packed)) for article_id, packed in batch])
 
-    def _load(self, batch: list[tuple[str, Row]]) -> None:
+    def _load(self, items: list[tuple[str, Row]]) -> None:
+        batch = []
+        for article_id, row in items:
+            slot = row.order % self._copies.capacity
+            if not self._occupied[slot]:
+                self._occupy(slot, article_id, row)
+                batch.append((article_id, row))
         slots = np.array([row.order % self._copies.capacity for _, row in batch], np.int64)
-        for slot, (article_id, row) in zip(slots.tolist(), batch, strict=True):
-            self._occupy(slot, article_id, row)
         self._now = max(self._now, *(row.entered for _, row in batch))
         rows = [row for _, row in batch]
         self._copies.load(slots, *_linked([r.phrases for r in rows], [r.phrases_taken for r in rows], PHRASE_KEYS))
@@ -271,7 +280,7 @@ def _linked(keys: list[Words], taken: list[int], width: int) -> tuple[Words, npt
     return table, (np.array(taken, np.int64)[:, None] >> np.arange(width) & 1).astype(np.bool_)
 
 
-def article_time(published: str | None, first_seen: datetime, *, backlog: bool, days: float = DAYS) -> int:
+def article_time(published: str | None, first_seen: datetime, *, backlog: bool, days: float) -> int:
     """Return the time that places an article among the others (seconds since 1970).
 
     It is the time of publication, or of the first sight of an undated article, and never later than that. What a live feed dates
@@ -287,5 +296,5 @@ def article_time(published: str | None, first_seen: datetime, *, backlog: bool, 
 
 
 def seconds(moment: datetime) -> int:
-    """Return an aware time as whole seconds since 1970 UTC, at least 0."""
-    return max(0, int(moment.timestamp()))
+    """Return an aware time as whole seconds since 1970 UTC, kept inside the range that a row can hold."""
+    return min(max(0, int(moment.timestamp())), _LAST_SECOND)
