@@ -35,13 +35,13 @@ class Manners:
     ) -> None:
         self._clock = clock
         self._sleep = sleep
-        self._hosts: dict[str, _Host] = {}
+        self.hosts: dict[str, _Host] = {}
 
     @asynccontextmanager
     async def turn(self, host: str, delay: float) -> AsyncIterator[None]:
         """Wait for this host's turn, and keep `delay` seconds free after it. Raises `Held` while the host is left alone."""
         self._forget_idle()
-        state = self._hosts.setdefault(host, _Host())
+        state = self.hosts.setdefault(host, _Host())
         async with state.lock:
             if (held := state.held_until - self._clock()) > 0:
                 raise Held(held)
@@ -54,20 +54,20 @@ class Manners:
 
     def hold(self, host: str, seconds: float) -> None:
         """Leave a host alone for so many seconds; a longer hold in force stands."""
-        state = self._hosts.setdefault(host, _Host())
+        state = self.hosts.setdefault(host, _Host())
         state.held_until = max(state.held_until, self._clock() + seconds)
 
     def held_for(self, host: str) -> float:
         """Return how many seconds a host is still left alone; 0 when it may be asked."""
-        state = self._hosts.get(host)
+        state = self.hosts.get(host)
         return max(0.0, state.held_until - self._clock()) if state else 0.0
 
     def _forget_idle(self) -> None:
-        if len(self._hosts) > FORGET_ABOVE_HOSTS:
+        if len(self.hosts) > FORGET_ABOVE_HOSTS:
             now = self._clock()
             idle = [
-                name for name, state in self._hosts.items()
+                name for name, state in self.hosts.items()
                 if not state.lock.locked() and state.free_at < now and state.held_until < now
             ]  # fmt: skip
             for name in idle:
-                del self._hosts[name]
+                del self.hosts[name]

@@ -129,8 +129,7 @@ class PageDesk:
 
     async def _process(self, record: Record) -> None:
         metrics.RECORDS_IN.labels(STAGE).inc()
-        task = self._guard.attempt(record, partial(_task, record))
-        outcome = task if isinstance(task, Outcome) else await self._guarded_article(record, task)
+        outcome, feed = await self._guarded(record)
         while True:
             try:
                 await self.publish(outcome.outputs)
@@ -139,13 +138,18 @@ class PageDesk:
                 metrics.RETRIES.labels(STAGE).inc()
                 log.warning("page_waits", reason=str(unwell), origin=record.origin)
                 await asyncio.sleep(_KAFKA_RETRY_SECONDS)
-        count([outcome], task.feed if isinstance(task, PageTask) else "")
+        count([outcome], feed)
 
-    async def _guarded_article(self, record: Record, task: PageTask) -> Outcome:
+    async def _guarded(self, record: Record) -> tuple[Outcome, str]:
+        """Return what becomes of a task and its feed; the guard judges what was made or raised. Raises `TooManyBugs`."""
+        feed = ""
         try:
-            return await self._article(record, task)
-        except Exception as bug:
-            return self._guard.attempt(record, partial(_raise, bug))
+            task = _task(record)
+            feed = task.feed
+            made = partial(_given, await self._article(record, task))
+        except Exception as problem:
+            made = partial(_raise, problem)
+        return self._guard.attempt(record, made), feed
 
     async def _article(self, record: Record, task: PageTask) -> Outcome:
         page, problem = await self._page(task)
@@ -184,8 +188,12 @@ class PageDesk:
             raise FetchFailed(Failure.UNPARSABLE, str(refusal)) from None
 
 
-def _raise(bug: Exception) -> Outcome:
-    raise bug
+def _given(outcome: Outcome) -> Outcome:
+    return outcome
+
+
+def _raise(problem: Exception) -> Outcome:
+    raise problem
 
 
 def _task(record: Record) -> PageTask:

@@ -6,6 +6,7 @@ about to be connected to, so that no second resolution of the name can slip past
 
 import asyncio
 import contextvars
+import errno
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ CONNECT_SECONDS: Final = 10.0
 PARALLEL_CONNECTIONS: Final = 32
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+# aiohttp passes on the words of an error at the socket, not its type.
+_GUARD: Final = "refused by the guard"
 
 _private_allowed: contextvars.ContextVar[bool] = contextvars.ContextVar("private_allowed", default=False)
 
@@ -67,10 +70,6 @@ class FetchFailed(Exception):
         self.failure = failure
         self.detail = detail
         self.wait = wait
-
-
-class _Blocked(OSError):
-    """The guard refused an address."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +148,7 @@ class Web:
         except aiohttp.ClientPayloadError as error:
             raise FetchFailed(Failure.TRUNCATED, str(error)) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            blocked = isinstance(error, _Blocked) or "guard:" in str(error)
+            blocked = _GUARD in str(error)
             raise FetchFailed(Failure.BLOCKED_ADDRESS if blocked else Failure.CONNECTION, str(error)) from None
 
     def _accepted(self, answer: Answer, host: str) -> Answer:
@@ -203,5 +202,5 @@ def _guarded_socket(address_info: Any) -> socket.socket:
     """Make the socket for one resolved address, or refuse it: what is checked here is what is connected to."""
     family, kind, protocol, _, address = address_info
     if not _private_allowed.get() and not is_public(str(address[0])):
-        raise _Blocked(f"guard: {address[0]} is not a public address")
+        raise PermissionError(errno.EACCES, f"{_GUARD}: {address[0]} is not a public address")
     return socket.socket(family, kind, protocol)
