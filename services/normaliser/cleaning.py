@@ -16,7 +16,7 @@ from services.normaliser.rules import WINDOW, Rule, Selection, cut_of
 
 LONGEST_CAPTION: Final = 300
 LONGEST_HEADLINE: Final = 140
-SHORTEST_PARAGRAPH: Final = 90
+SHORTEST_PARAGRAPH: Final = 60
 _LONGEST_BARE_CAPTION = 110  # after a prefix, without a credit
 _MOST_TEASERS = {"insert": 3, "related": 8}
 _MOST_OPENINGS = 4  # prefix, dateline, a second dateline
@@ -26,7 +26,7 @@ _TOP_LINES = 5  # a by-line that opens an article stands within so many lines
 _SENTENCE_BREAK = re.compile(r"(?<![\s.(][^\W\d_])(?<!^[^\W\d_])[.!?…][\"”»')]*\s+(?=[\"“«„(]?[^\W_a-zа-яёіїєґ])")
 _SIGNED_DATE = re.compile(r"(?:[^\W\d_a-zа-яёіїєґ][^\W\d_.]*\.?\s){1,5}[-–—|•·]\s")
 _CLOSING_QUOTES = "\"”»')] \t"
-_SENTENCE_ENDS = ".!?…:;,"
+_SENTENCE_ENDS = ".!…:;,"
 _FULL_STOPS = ".!?…"
 
 
@@ -46,6 +46,7 @@ class Line:
     visible: Moment | None = None
     has_prefix: bool = False
     has_dateline: bool = False
+    repeats_dateline: bool = False
     has_ending: bool = False
     may_sign: bool = False
     credit_inside: bool = False
@@ -130,14 +131,19 @@ def clean(text: str, rules: Selection, dates: DateWords) -> Cleaned:
     """Return the lines of a text with everything marked that is not the article's own."""
     lines = split_lines(text)
     body_seen = False
+    dateline = ""
     index = 0
     while index < len(lines):
         line = lines[index]
-        taken = _cut_whole_line(lines, index, rules, dates, body_seen) if len(line.text) <= WINDOW else 0
+        may_open = not body_seen or lines[index - 1].is_headline
+        taken = _cut_whole_line(lines, index, rules, dates, may_open) if len(line.text) <= WINDOW else 0
         if taken:
             index += taken
             continue
-        _cut_openings(line, rules, dates, may_have_dateline=not body_seen)
+        line.repeats_dateline = bool(dateline) and line.text.startswith(dateline)
+        _cut_openings(line, rules, dates, may_have_dateline=may_open or line.repeats_dateline)
+        if line.has_dateline and not dateline and not line.has_prefix:
+            dateline = line.text[: line.head]
         if not line.removed:
             _cut_tail(line, rules)
             _cut_inside(line, rules)
@@ -178,7 +184,7 @@ def _cut_openings(line: Line, rules: Selection, dates: DateWords, may_have_datel
             return
 
 
-def _cut_whole_line(lines: Sequence[Line], index: int, rules: Selection, dates: DateWords, body_seen: bool) -> int:
+def _cut_whole_line(lines: Sequence[Line], index: int, rules: Selection, dates: DateWords, may_open: bool) -> int:
     """Take out a line that is boilerplate as a whole, with the teasers under a heading; return how many lines went."""
     line = lines[index]
     if (found := rules.full("line", line.text)) and not (index == 0 and _reads_as_headline(found[0], line.text)):
@@ -190,7 +196,7 @@ def _cut_whole_line(lines: Sequence[Line], index: int, rules: Selection, dates: 
         for teaser in teasers:
             teaser.remove(found[0].id, found[0].family)
         return 1 + len(teasers)
-    if not body_seen and len(line.text) <= MAX_LENGTH and (moment := _visible_date(line.text, dates)):
+    if may_open and len(line.text) <= MAX_LENGTH and (moment := _visible_date(line.text, dates)):
         line.visible = moment
         line.remove("any.other.visible-date", "other")
         return 1

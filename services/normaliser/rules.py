@@ -1,9 +1,9 @@
 """The clean-up's knowledge as data: words and rules in YAML, one line each, every rule with an example that is its test.
 
 Built-in rules stand in `rules/<language>/` (`any` for all languages); an operator's stand in a folder of theirs. A pattern is
-a regular expression in which `%name%` stands for the words of that name, in capitals too (or for a fragment), and which sees at
-most `WINDOW` characters of a line, so that no pattern can make the time grow faster than the text. The group `cut`, where there is
-one, is what is removed; else it is the whole match.
+a regular expression in which `%name%` stands for the words of that name, in capitals too (or for a fragment). It sees at most
+`WINDOW` characters of a line (those that look `inside` see the whole line), so that no pattern can make the time grow faster
+than the text. The group `cut`, where there is one, is what is removed; else it is the whole match.
 """
 
 import hashlib

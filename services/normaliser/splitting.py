@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from services.normaliser.cleaning import Line
+from services.normaliser.cleaning import LONGEST_HEADLINE, Line
 
 MAX_PARTS: Final = 99
 _LOOK_BACK = 100  # lines
+_FEWEST_HEADLINE_WORDS = 5
+_SHORTEST_FUSED = 150
 _LONGEST_COHESION_TEXT = 1500
 _MOST_SHARED_NAMES = 0.4  # of a new article's names that may stand in the article before it, where the evidence is weak
-_SHORTEST_LONE_HEADLINE = 30
+_SHORTEST_LONE_HEADLINE = 40
+_STRONG_ENDS = frozenset({"author", "closing line", "ending"})
 _CLOSING_FAMILIES = frozenset({"credit", "other", "related", "share"})
 
 _NAME = re.compile(r"(?<=[^\W_.!?…:\"“«„ ]\s)[^\W\d_a-zа-яёіїєґ][^\W\d_]+")
@@ -29,8 +32,11 @@ class Cut:
     evidence: str
 
 
-def find_cuts(lines: Sequence[Line]) -> list[Cut]:
-    """Return the lines at which a new article begins, the first line always among them."""
+def find_cuts(lines: Sequence[Line], openers: frozenset[str] = frozenset()) -> list[Cut]:
+    """Return the lines at which a new article begins, the first line always among them.
+
+    `openers` are words that open a sentence and stand in capitals nowhere else.
+    """
     cuts = [Cut(0, "start")]
     has_body = False
     for index in range(1, len(lines)):
@@ -38,6 +44,8 @@ def find_cuts(lines: Sequence[Line]) -> list[Cut]:
         if not has_body or len(cuts) >= MAX_PARTS:
             continue
         evidence = _evidence(lines, max(cuts[-1].line, index - _LOOK_BACK), index)
+        if not evidence and len(cuts) > 1 and index == len(lines) - 1:
+            evidence = _fused_evidence(lines[index], openers)
         if evidence:
             cuts.append(Cut(index, evidence))
             has_body = False
@@ -49,12 +57,14 @@ def _evidence(lines: Sequence[Line], first: int, index: int) -> str:
     if line.has_prefix and line.prefix:
         return "prefix"
     ended = _ended(lines, first, index)
-    if line.has_dateline and ended in ("ending", "author"):
+    if line.has_dateline and ended in _STRONG_ENDS:
         return f"dateline after {ended}"
+    if line.has_dateline and line.repeats_dateline:
+        return "the same dateline again"
+    if line.is_truncated and line.credit_inside:
+        return "cut-off text with a credit inside"
     if line.is_headline and not line.cuts and index + 1 < len(lines):
         return _headline_evidence(lines, first, index, ended)
-    if index == len(lines) - 1:
-        return _fused_evidence(line)
     return ""
 
 
@@ -66,6 +76,8 @@ def _ended(lines: Sequence[Line], first: int, index: int) -> str:
             return "ending"
         if line.may_sign or line.family == "author":
             return "author"
+        if line.family == "share" or (line.cuts and line.cuts[0].rule.endswith("other.copyright")):
+            return "closing line"
         if line.family not in _CLOSING_FAMILIES:
             break
         closing = closing or line.family
@@ -77,6 +89,8 @@ def _headline_evidence(lines: Sequence[Line], first: int, index: int, ended: str
     while follower < len(lines) and lines[follower].removed and not lines[follower].is_paragraph:
         if lines[follower].visible:
             return "headline with a date line"
+        if lines[follower].family == "author" and lines[follower].gap <= lines[index].gap:
+            return "headline with a by-line"
         follower += 1
     if follower >= len(lines):
         return ""
@@ -85,19 +99,21 @@ def _headline_evidence(lines: Sequence[Line], first: int, index: int, ended: str
         return "headline with a dateline"
     if not after.is_paragraph:
         return ""
-    if ended in ("ending", "author"):
+    if ended in _STRONG_ENDS:
         return f"headline after {ended}"
-    if len(lines[index].text) < _SHORTEST_LONE_HEADLINE or not (lines[first].is_headline or lines[first].has_dateline):
+    text = lines[index].text
+    is_plain = len(text) >= _SHORTEST_LONE_HEADLINE and not text.endswith("?")
+    if not is_plain or not (lines[first].is_headline or lines[first].has_dateline):
         return ""
     if (ended or _layout_changes(lines, first, index)) and not _same_subject(lines, first, index):
-        return f"headline after {ended}" if ended else "headline after the only blank line"
+        return f"headline after {ended}" if ended else "headline after the widest gap"
     return ""
 
 
 def _layout_changes(lines: Sequence[Line], first: int, index: int) -> bool:
-    """Whether a blank line stands before a line and nowhere else around it."""
+    """Whether a wider gap stands before a line than anywhere around it."""
     inner = [line.gap for line in lines[first + 1 : index]]
-    return lines[index].gap > 1 and len(inner) >= 2 and max(inner) == 1 and lines[index + 1].gap == 1
+    return len(inner) >= 2 and lines[index].gap > max(*inner, lines[index + 1].gap)
 
 
 def _same_subject(lines: Sequence[Line], first: int, index: int) -> bool:
@@ -120,6 +136,15 @@ def _names(lines: Sequence[Line]) -> set[str]:
     return found
 
 
-def _fused_evidence(line: Line) -> str:
-    """Return the evidence that a last line is a cut-off article of its own, its headline, credit and text run together."""
-    return "cut-off text with a credit inside" if line.is_truncated and line.credit_inside else ""
+def _fused_evidence(line: Line, openers: frozenset[str]) -> str:
+    """Return the evidence that a text's last line is one more article, its headline and text run together."""
+    if not line.is_truncated or len(line.text) < _SHORTEST_FUSED:
+        return ""
+    words = line.text[:LONGEST_HEADLINE].split()
+    for position in range(_FEWEST_HEADLINE_WORDS, len(words)):
+        before = words[position - 1]
+        if words[position] in openers and before[-1].isalnum() and before.lower() not in openers:
+            return "cut-off text with its headline run into it"
+        if before[-1] in ".!?:;":
+            break
+    return ""

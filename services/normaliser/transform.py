@@ -51,7 +51,7 @@ def normalise(raw: RawArticle, *, rules: Rules) -> Iterator[NormalisedArticle]:
     unaccented = languages.is_unaccented(repaired, document.code)
     selection = rules.for_outlet(raw.source.name, unaccented)
     lines = clean(repaired, selection, rules.date_words).lines
-    cuts = find_cuts(lines)
+    cuts = find_cuts(lines, frozenset(rules.words.get("opener", ())))
     cut_signatures(lines, [cut.line for cut in cuts], selection)
     parts = list(_parts(lines, cuts, len(repaired)))
     back = Track(to_repaired)
