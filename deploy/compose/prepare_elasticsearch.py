@@ -52,30 +52,35 @@ def main(url: str, key_file: Path, renew: bool) -> None:
         passwords = Passwords()
     except ValidationError as error:
         sys.exit(f"not set: {', '.join(str(item['loc'][0]).upper() for item in error.errors(include_input=False))}")
-    client = Elasticsearch(url, basic_auth=("elastic", passwords.elastic_password.get_secret_value()))
     try:
-        client.security.change_password(
-            username="kibana_system", password=passwords.kibana_system_password.get_secret_value()
-        )
-        click.echo("Kibana's password is set")
-        old = key_file.read_text(encoding="utf-8").strip() if key_file.exists() else None
-        good = old is not None and accepts(url, old)
-        if good and not renew:
-            click.echo("the indexer's key is good")
-            return
-        made = client.security.create_api_key(name=KEY_NAME, role_descriptors={KEY_NAME: INDEXER_ROLE})
-        write_secret(key_file, made["encoded"])
-        if old and good:
-            client.security.invalidate_api_key(ids=[base64.b64decode(old).decode().partition(":")[0]])
-        click.echo(f"a new key is in {key_file}")
+        with Elasticsearch(url, basic_auth=("elastic", passwords.elastic_password.get_secret_value())) as client:
+            client.security.change_password(
+                username="kibana_system", password=passwords.kibana_system_password.get_secret_value()
+            )
+            click.echo("Kibana's password is set")
+            click.echo(prepare_key(client, url, key_file, renew=renew))
     except (ApiError, TransportError, OSError) as error:
         sys.exit(f"Elasticsearch at {url} is not prepared: {error}")
+
+
+def prepare_key(client: Elasticsearch, url: str, path: Path, *, renew: bool) -> str:
+    """Make sure that the file holds a key which the cluster takes; return what was done."""
+    old = path.read_text(encoding="utf-8").strip() if path.exists() else ""
+    good = bool(old) and accepts(url, old)
+    if good and not renew:
+        return "the indexer's key is good"
+    made = client.security.create_api_key(name=KEY_NAME, role_descriptors={KEY_NAME: INDEXER_ROLE})
+    write_secret(path, made["encoded"])
+    if good:
+        client.security.invalidate_api_key(ids=[base64.b64decode(old).decode().partition(":")[0]])
+    return f"a new key is in {path}"
 
 
 def accepts(url: str, key: str) -> bool:
     """Return whether the cluster takes an API key."""
     try:
-        Elasticsearch(url, api_key=key).security.authenticate()
+        with Elasticsearch(url, api_key=key) as client:
+            client.security.authenticate()
     except AuthenticationException:
         return False
     return True
