@@ -1,17 +1,16 @@
-"""What the words around an expression say: its tense, and the dated speech it stands in."""
+"""What the words around an expression say about its tense."""
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from services.extractor.dates.grammar import Cues
 from services.extractor.dates.surface import Surface
-from services.extractor.dates.values import Period, Tense
-
-if TYPE_CHECKING:
-    from services.extractor.dates.engine import Reading
+from services.extractor.dates.values import Tense
 
 _REACH: Final = 300
 """Characters of a sentence that are searched for cues on either side."""
+_ADJACENT: Final = 24
+"""Characters before an expression that a word saying "long over" must end in."""
 
 
 def tense_at(surface: Surface, cues: Cues, start: int, end: int) -> Tense:
@@ -21,7 +20,7 @@ def tense_at(surface: Surface, cues: Cues, start: int, end: int) -> Tense:
     """
     first, last = surface.sentence(start)
     head = surface.plain[max(first, start - _REACH) : start]
-    if cues.surely_past.search(head[-24:]) and cues.surely_past.search(head[-24:]).end() >= len(head[-24:]) - 1:
+    if _last(cues.surely_past, head[-_ADJACENT:].rstrip()) == len(head[-_ADJACENT:].rstrip()):
         return Tense.SURELY_PAST
     future, past = _last(cues.future, head), _last(cues.past, head)
     if max(future, past) >= 0:
@@ -32,13 +31,6 @@ def tense_at(surface: Surface, cues: Cues, start: int, end: int) -> Tense:
         return Tense.UNKNOWN
     behind = [found.start() for pattern in (cues.past, cues.speech) if (found := pattern.search(tail))]
     return Tense.FUTURE if not behind or ahead.start() <= min(behind) else Tense.PAST
-
-
-def speech_anchor(
-    surface: Surface, cues: Cues, found: "list[tuple[Reading, Period | None]]", reading: "Reading"
-) -> Period | None:
-    """Return the date of the speech an expression stands in, when the text gives one."""
-    return None
 
 
 def _last(pattern: re.Pattern[str], text: str) -> int:

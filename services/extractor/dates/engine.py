@@ -1,21 +1,26 @@
 """The one pass over a text: at each word the longest expression wins, takes its place, and is read against its anchors."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from typing import Final
 
 from services.extractor.dates import values
-from services.extractor.dates.context import speech_anchor, tense_at
+from services.extractor.dates.context import tense_at
 from services.extractor.dates.grammar import NO_FIELD, Grammar, Rule, Wrap, first_key, grammar, group_name
-from services.extractor.dates.readings import READINGS, Anchors, Fields, Unanchored
+from services.extractor.dates.meanings import MEANINGS, Anchors, Unanchored
+from services.extractor.dates.reading import Reading
+from services.extractor.dates.speech import Speech
 from services.extractor.dates.surface import Surface
 from services.extractor.dates.values import Period, Unit
 
 _WORD: Final = re.compile(r"\w+")
 _BEFORE: Final = 48
 """Characters before an expression that its guards may look at."""
+_OPENING: Final = 6
+"""A year this near to the beginning of a sentence opens it ("In 2014 …")."""
 _GIVEN: Final = ("month", "year", "years", "same", "months", "dir")
 """Fields that one end of a range lends to the other."""
 
@@ -42,39 +47,24 @@ class Mention:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """An expression found but not yet counted: a rule with its fields, or a wrapper with the readings inside it."""
-
-    start: int
-    end: int
-    rule: str
-    value: str
-    fields: Fields = field(default_factory=dict)
-    inside: tuple["Reading", ...] = ()
-    operand: bool = True
-
-
-@dataclass(slots=True)
 class Scan:
-    """One text in one language while it is read."""
+    """One text in one language while its expressions are looked for."""
 
     surface: Surface
     grammar: Grammar
-    published: date | None
-    found: list[tuple[Reading, Period | None]] = field(default_factory=list)
 
-    def mentions(self) -> Iterator[tuple[Reading, Period | None, str]]:
-        """Yield readings from left to right, without overlap, with their period (None when unanchored) and anchor."""
+    def readings(self) -> Iterator[Reading]:
+        """Yield the expressions from left to right, without overlap."""
         done = 0
         starts = self.grammar.rules.keys() | self.grammar.wraps.keys()
         for word in _WORD.finditer(self.surface.plain):
             key = first_key(word[0])
-            if word.start() < done or key not in starts or (key == "0" and self._inside_number(word.start())):
+            if key not in starts or word.start() < done or (key == "0" and self._inside_number(word.start())):
                 continue
             reading = self._longest(word.start(), key)
             while reading is not None:
                 done = reading.end
-                yield from self._counted(reading)
+                yield reading
                 reading = self._following(reading)
 
     def _inside_number(self, start: int) -> bool:
@@ -94,7 +84,10 @@ class Scan:
 
     def _core(self, start: int, key: str, *, operand: bool, partial: bool = False) -> Reading | None:
         best: Reading | None = None
-        for rule in self.grammar.rules.get(key, ()):
+        bucket = self.grammar.rules.get(key)
+        if bucket is None or not bucket.gate.match(self.surface.shown, start):
+            return None
+        for rule in bucket.rules:
             if (rule.partial and not partial) or (operand and not rule.operand):
                 continue
             reading = self._match(rule, start)
@@ -176,30 +169,64 @@ class Scan:
                     return reading
         return None
 
-    def _counted(self, reading: Reading) -> Iterator[tuple[Reading, Period | None, str]]:
-        anchors = Anchors(
+
+@dataclass(slots=True)
+class Count:
+    """The expressions of one text while they are counted, in order."""
+
+    surface: Surface
+    grammar: Grammar
+    published: date | None
+    readings: list[Reading]
+    done: list[tuple[Reading, Period | None]] = field(default_factory=list)
+    last: Period | None = None
+
+    def periods(self) -> Iterator[tuple[Reading, Period | None, str]]:
+        """Yield each expression with its period (None when unanchored) and anchor; days that do not exist are left out."""
+        speech = Speech(self.surface, self.grammar.cues, self.readings, self._period, self.published)
+        for reading in self.readings:
+            anchors = self._anchors(reading, partial(speech.anchor, reading))
+            try:
+                period: Period | None = _count(reading, anchors)
+            except Unanchored:
+                period = None
+            except (ValueError, OverflowError):
+                continue
+            self.done.append((reading, period))
+            self.last = period or self.last
+            yield reading, period, anchors.used if period else "unknown"
+
+    def _anchors(self, reading: Reading, speech: Callable[[], Period | None]) -> Anchors:
+        return Anchors(
             published=self.published,
-            last=next((period for _, period in reversed(self.found) if period is not None), None),
-            speech=speech_anchor(self.surface, self.grammar.cues, self.found, reading),
+            last=self.last,
+            speech=speech,
             year=self._sentence_year(reading),
-            tense=lambda: tense_at(self.surface, self.grammar.cues, reading.start, reading.end),
+            tense=partial(tense_at, self.surface, self.grammar.cues, reading.start, reading.end),
         )
+
+    def _period(self, reading: Reading) -> Period | None:
+        """Return the period of a reading that dates a speech, counted already or (behind a quotation) not yet."""
+        for other, period in self.done:
+            if other is reading:
+                return period
         try:
-            period: Period | None = _count(reading, anchors)
-        except Unanchored:
-            period = None
-        except (ValueError, OverflowError):
-            return
-        self.found.append((reading, period))
-        yield reading, period, anchors.used if period else "unknown"
+            return _count(reading, self._anchors(reading, lambda: None))
+        except (Unanchored, ValueError, OverflowError):
+            return None
 
     def _sentence_year(self, reading: Reading) -> int | None:
         """Return the year a sentence opened with ("In 2014, … on 18 March"), when an expression after it names none."""
         start, _ = self.surface.sentence(reading.start)
-        for earlier, period in reversed(self.found):
+        for earlier, period in reversed(self.done):
             if earlier.start < start:
                 return None
-            if earlier.rule.startswith("year") and period and earlier.start - start <= 6 and earlier.fields.get("year"):
+            if (
+                earlier.rule.startswith("year")
+                and period
+                and earlier.start - start <= _OPENING
+                and earlier.fields.get("year")
+            ):
                 return period.first.year
         return None
 
@@ -207,7 +234,7 @@ class Scan:
 def _count(reading: Reading, anchors: Anchors) -> Period:
     """Return the period of a reading. Raises `Unanchored`, or `ValueError` for a day that does not exist."""
     if not reading.inside:
-        return READINGS[reading.value](reading.fields, anchors)
+        return MEANINGS[reading.value](reading.fields, anchors)
     if reading.value == "between":
         return _range(reading, anchors)
     inside = _count(reading.inside[0], anchors)
@@ -252,7 +279,9 @@ def find_mentions(text: str, language: str, published: date | None) -> list[Ment
     """Return the mentions of a text in one language that has a grammar, from left to right."""
     surface = Surface.of(text)
     found: list[Mention] = []
-    for reading, period, anchor in Scan(surface, grammar(language), published).mentions():
+    rules = grammar(language)
+    readings = list(Scan(surface, rules).readings())
+    for reading, period, anchor in Count(surface, rules, published, readings).periods():
         start, end = surface.origin(reading.start), surface.origin(reading.end)
         found.append(
             Mention(

@@ -10,7 +10,7 @@ for the word with each of these endings. Every rule carries an example which is 
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from functools import cache
 from itertools import count
@@ -100,6 +100,8 @@ class Words(ConfigModel):
     surely_past: list[str]
     speech: list[str]
     occasion: list[str]
+    same_occasion: list[str]
+    clause: list[str]
     elsewhere: list[str]
 
 
@@ -141,6 +143,14 @@ class Wrap:
 
 
 @dataclass(frozen=True, slots=True)
+class Bucket:
+    """The patterns that can begin with one word. `gate` matches where any of them does: most words stop there."""
+
+    gate: re.Pattern[str]
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Cues:
     """Compiled cue words, each a whole-word pattern."""
 
@@ -149,6 +159,8 @@ class Cues:
     surely_past: re.Pattern[str]
     speech: re.Pattern[str]
     occasion: re.Pattern[str]
+    same_occasion: re.Pattern[str]
+    clause: re.Pattern[str]
     elsewhere: re.Pattern[str]
 
 
@@ -157,7 +169,7 @@ class Grammar:
     """Everything the engine needs of a language. `rules` and `wraps` map a first word (or "0" for any number) to patterns."""
 
     language: str
-    rules: Mapping[str, tuple[Rule, ...]]
+    rules: Mapping[str, Bucket]
     following: tuple[Rule, ...]
     wraps: Mapping[str, tuple[Wrap, ...]]
     joins: tuple[Wrap, ...]
@@ -176,17 +188,15 @@ def grammar(language: str) -> Grammar:
     wraps = [_compile_wrap(spec, words, tables) for spec in specs.wraps]
     return Grammar(
         language=language,
-        rules=_by_first_word([(rule.pattern, rule) for rule in rules if not rule.follows]),
+        rules={
+            word: Bucket(_gate(rule.pattern for rule in bucket), bucket)
+            for word, bucket in _by_first_word([(rule.pattern, rule) for rule in rules if not rule.follows]).items()
+        },
         following=tuple(rule for rule in rules if rule.follows),
         wraps=_by_first_word([(wrap.lead, wrap) for wrap in wraps if wrap.lead]),
         joins=tuple(wrap for wrap in wraps if wrap.lead is None),
         join=re.compile(_blanks(words.join)),
-        cues=Cues(
-            *(
-                _any_of(_expand(form, words, tables)[0] for cue in cues for form in _inflected(cue))
-                for cues in (words.future, words.past, words.surely_past, words.speech, words.occasion, words.elsewhere)
-            )
-        ),
+        cues=Cues(**{cue.name: _cue(getattr(words, cue.name), words, tables) for cue in fields(Cues)}),
         specs=specs,
     )
 
@@ -289,8 +299,14 @@ def _blanks(source: str) -> str:
     return re.sub(r"\\? (\??)", lambda found: "[ ]{0,3}" if found[1] else "[ ]{1,3}", source)
 
 
-def _any_of(sources: Iterable[str]) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\w)(?:{'|'.join(sources)})(?!\w)")
+def _cue(entries: Iterable[str], words: Words, tables: Tables) -> re.Pattern[str]:
+    forms = (_expand(form, words, tables)[0] for entry in entries for form in _inflected(entry))
+    return re.compile(rf"(?<!\w)(?:{'|'.join(forms)})(?!\w)")
+
+
+def _gate(patterns: Iterable[re.Pattern[str]]) -> re.Pattern[str]:
+    sources = (_GROUP.sub("(?:", pattern.pattern) for pattern in patterns)
+    return re.compile("|".join(f"(?:{source})" for source in sources), re.IGNORECASE)
 
 
 def _by_first_word(patterns: Iterable[tuple[re.Pattern[str], T]]) -> dict[str, tuple[T, ...]]:

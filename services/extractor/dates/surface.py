@@ -15,7 +15,8 @@ _VARIANTS: Final = {
     "Ё": "Е",
 }
 _VARIANT: Final = re.compile(f"[{''.join(_VARIANTS)}]")
-_SENTENCE_END: Final = re.compile(r"""(?:[.!?…]+["'”»)\]]*[ ]+(?=[^\W\d_a-zа-яіїєґ]|["“«„(-])|;[ ]|[\r\n]+[ ]*)""")
+_STOP: Final = re.compile(r"""[.!?…;\r\n]+["'”»)\]]*[ ]*""")
+_OPENING: Final = frozenset('"“«„(-')
 _CLUSTER: Final = re.compile(r"[^\u0300-\u036f]?[\u0300-\u036f]+")
 
 
@@ -40,15 +41,11 @@ class Surface:
         gained: list[int] = []
         if not text.isascii() and not unicodedata.is_normalized("NFC", text):
             text, clusters, gained = _composed(text)
-        if not text.isascii():
-            text = _VARIANT.sub(lambda found: _VARIANTS[found[0]], text)
-        else:
-            text = text.replace("\t", " ")
+        text = _VARIANT.sub(lambda found: _VARIANTS[found[0]], text)
         plain = text.lower()
         if len(plain) != len(text):
             plain = "".join(low if len(low := character.lower()) == 1 else character for character in text)
-        sentences = [0, *(found.end() for found in _SENTENCE_END.finditer(text))]
-        return cls(text, plain, sentences, clusters, gained)
+        return cls(text, plain, _sentences(text), clusters, gained)
 
     def origin(self, offset: int) -> int:
         """Return the offset in the given text of an offset in the surface."""
@@ -62,6 +59,21 @@ class Surface:
         index = bisect_right(self.sentences, offset)
         end = self.sentences[index] if index < len(self.sentences) else len(self.plain)
         return self.sentences[index - 1], end
+
+
+def _sentences(text: str) -> list[int]:
+    """Return where sentences begin: behind a line end or semicolon, or a stop and a blank before a capital or a quotation."""
+    starts = [0]
+    for found in _STOP.finditer(text):
+        end, stop = found.end(), found[0]
+        following = text[end : end + 1]
+        if (
+            "\n" in stop
+            or "\r" in stop
+            or (stop[-1] == " " and (stop[0] == ";" or following.isupper() or following in _OPENING))
+        ):
+            starts.append(end)
+    return starts
 
 
 def _composed(text: str) -> tuple[str, list[int], list[int]]:

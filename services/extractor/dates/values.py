@@ -15,7 +15,8 @@ from typing import Final
 NEAR: Final = timedelta(days=20)
 """A date without a year this near to publication is meant, whichever side it lies on."""
 _SEASON_MONTHS: Final = (3, 6, 9, 12)
-_YEARS_TRIED: Final = 8
+_YEARS_TRIED: Final = 2
+_LEAP_YEARS_TRIED: Final = 8
 
 
 class Unit(IntEnum):
@@ -270,7 +271,7 @@ def nearest(make: Callable[[int], Period], of: date, tense: Tense, latest: date 
     `latest` bounds it (the left end of a range lies before its right end). Otherwise, in this order: the period the day lies
     in, one within `NEAR` of it, the next one in the future tense, the last one. Raises `ValueError` when no year has it.
     """
-    options = list(_options(make, of))
+    options = _options(make, of)
     if latest is not None:
         options = [option for option in options if option.first <= latest]
         return _first(reversed(options))
@@ -292,7 +293,7 @@ def nearest(make: Callable[[int], Period], of: date, tense: Tense, latest: date 
 
 def last_over(make: Callable[[int], Period], of: date) -> Period:
     """Return the last period that ended before a day ("last summer")."""
-    return _first(option for option in reversed(list(_options(make, of))) if option.last < of)
+    return _first(option for option in reversed(_options(make, of)) if option.last < of)
 
 
 def next_not_over(make: Callable[[int], Period], of: date) -> Period:
@@ -305,12 +306,20 @@ def renamed(value: Period, *, kind: str) -> Period:
     return replace(value, kind=kind)
 
 
-def _options(make: Callable[[int], Period], of: date) -> Iterable[Period]:
-    for distance in range(-_YEARS_TRIED, _YEARS_TRIED + 1):
+def _options(make: Callable[[int], Period], of: date) -> list[Period]:
+    """Return what `make` gives for the years around a day; further ones for a day that only some years have."""
+    near = _existing(make, of.year, _YEARS_TRIED)
+    return near if len(near) > 2 * _YEARS_TRIED else _existing(make, of.year, _LEAP_YEARS_TRIED)
+
+
+def _existing(make: Callable[[int], Period], middle: int, reach: int) -> list[Period]:
+    options: list[Period] = []
+    for number in range(middle - reach, middle + reach + 1):
         try:
-            yield make(of.year + distance)
+            options.append(make(number))
         except (ValueError, OverflowError):
             continue
+    return options
 
 
 def _first(options: Iterable[Period]) -> Period:

@@ -1,4 +1,4 @@
-"""What a matched pattern means: its fields and the anchors give a period. The names in `READINGS` are the `value` of rules."""
+"""What a matched pattern means: its fields and the anchors give a period. The names in `MEANINGS` are the `value` of rules."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -7,9 +7,9 @@ from functools import partial
 from typing import Final
 
 from services.extractor.dates import feasts, values
+from services.extractor.dates.reading import Fields
 from services.extractor.dates.values import Period, Tense, Unit
 
-Fields = Mapping[str, int]
 _TWO_DIGIT_YEARS: Final = 2000
 
 
@@ -27,7 +27,7 @@ class Anchors:
 
     published: date | None
     last: Period | None = None
-    speech: Period | None = None
+    speech: Callable[[], Period | None] = lambda: None
     year: int | None = None
     tense: Callable[[], Tense] = lambda: Tense.UNKNOWN
     latest: date | None = None
@@ -35,9 +35,10 @@ class Anchors:
 
     def base(self, unit: Unit = Unit.DAY) -> date:
         """Return the day that "now" is for the expression. Raises `Unanchored` when nothing says it."""
-        if self.speech is not None and (self.speech.precision == "day" or unit in (Unit.MONTH, Unit.YEAR)):
+        speech = self.speech()
+        if speech is not None and (speech.precision == "day" or unit in (Unit.MONTH, Unit.YEAR)):
             self.used = "speech"
-            return self.speech.first
+            return speech.first
         if self.published is None:
             raise Unanchored
         if self.used == "none":
@@ -239,7 +240,7 @@ def _tense(fields: Fields, anchors: Anchors) -> Tense:
     return anchors.tense()
 
 
-READINGS: Final[Mapping[str, Callable[[Fields, Anchors], Period]]] = {
+MEANINGS: Final[Mapping[str, Callable[[Fields, Anchors], Period]]] = {
     "away": away,
     "away_from_last": away_from_last,
     "date": date_of_year,
