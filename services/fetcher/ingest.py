@@ -4,8 +4,9 @@ What was ingested is remembered in feed-state-v1 as for any feed of files, so th
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 from kafka import TopicPartition
@@ -19,23 +20,49 @@ from services.fetcher.state import HostBook, StateBook, partition_of_host
 from services.fetcher.transform import Page
 from shared.kafka_clients import make_consumer, make_producer, record_of
 from shared.settings import Settings
+from shared.stage import Outgoing
 from shared.topics import FEED_STATE
 
-DEFAULT_NAME: Final = "ingest"
+DEFAULT_SOURCE: Final = "ingest"
 _POLL_MS: Final = 500
 
 
-def ingest(settings: Settings, feed: Feed, on_batch: Callable[[Tally], None] = lambda _: None) -> Tally:
-    """Publish the articles of a feed of files (`Feed(name=DEFAULT_NAME, paths=…)`) and return the tally when all is acknowledged.
+def ingest(
+    settings: Settings,
+    paths: Sequence[Path],
+    *,
+    source: str = DEFAULT_SOURCE,
+    timezone: str | None = None,
+    on_batch: Callable[[Tally], None] = lambda _: None,
+) -> Tally:
+    """Publish the articles of files and folders, filed under `source`; returns the tally when all is acknowledged.
 
     Articles are marked as backlog. Raises `files.Missing` (OSError) for a path that does not exist, `Transient` or a KafkaError
     when Kafka is away.
     """
+    feed = Feed(name=source, paths=tuple(paths), timezone=timezone)
     producer = make_producer(settings, f"{STAGE}-ingest")
     try:
         return asyncio.run(_ingest(feed, _remembered(settings, feed.host), Outbox(producer), on_batch))
     finally:
         producer.close(timeout=10)
+
+
+def read_once(path: Path, *, source: str = DEFAULT_SOURCE) -> list[Outgoing]:
+    """Return the messages a file or folder becomes, raw articles and dead letters, without a broker and without memory."""
+    from services.fetcher.page_parser import parse_page
+
+    messages: list[Outgoing] = []
+    FileVisit(
+        feed=Feed(name=source, paths=(path,)),
+        book=HostBook(),
+        send=messages.extend,
+        extract=lambda file: parse_page(file.body, "", None),
+        clock=lambda: datetime.now(UTC),
+        backlog=False,
+        settle_seconds=0,
+    ).run()
+    return [message for message in messages if message.topic is not FEED_STATE]
 
 
 async def _ingest(feed: Feed, book: HostBook, outbox: Outbox, on_batch: Callable[[Tally], None]) -> Tally:

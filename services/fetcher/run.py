@@ -11,6 +11,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from services.fetcher.feeds import Feeds, load_feeds
+from services.fetcher.ingest import ingest, read_once
 from services.fetcher.manners import Manners
 from services.fetcher.outbox import STAGE, Outbox
 from services.fetcher.ownership import Ownership
@@ -23,6 +24,8 @@ from shared.kafka_clients import make_producer
 from shared.reload import Reloading
 from shared.service import Service, service
 from shared.settings import Settings
+
+__all__ = ["ingest", "read_once", "run"]
 
 FEEDS_FILE: Final = "feeds.yaml"
 TICK_SECONDS: Final = 0.25
