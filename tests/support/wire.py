@@ -11,7 +11,7 @@ from elasticsearch import ApiError, Elasticsearch, TransportError
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from services.commands.demo import read_metrics
+from services.commands.demo_report import read_metrics
 from services.commands.local import engine_settings
 from shared import dead_letters, local_engines, topic_admin
 from shared.dead_letters import DeadLetter

@@ -1,0 +1,67 @@
+"""Runs every benchmark on real engines of its own and writes docs/benchmarks.md: `python -m tests.bench [--articles N]`."""
+
+import argparse
+import os
+import platform
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from services.commands.common import err, project_folder
+from services.commands.local import engine_settings
+from shared import local_engines
+from shared.local_engines import free_port
+from shared.settings import load_settings
+from tests.bench import stages
+from tests.support.wire import Wire, copy_config
+
+PAGE = """# Benchmarks
+
+Made by `make bench` on {date} ({machine}), with {articles:,} generated Vietnamese articles of {size:,} characters. Both
+engines ran on the same machine as the services. Every figure comes with the ceiling of the client library, for the same messages
+in the same run: rates of other runs and other machines are not comparable.
+
+{sections}
+"""
+
+
+def main() -> None:
+    """Measure, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--articles", type=int, default=3000, help="how many articles to send through each stage")
+    parser.add_argument("--size", type=int, default=4000, help="characters in an article")
+    parser.add_argument("--output", type=Path, default=project_folder() / "docs/benchmarks.md")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="frontwire-bench-", ignore_cleanup_errors=True) as folder:
+        copy_config(project_folder() / "deploy/config", Path(folder) / "config")
+        settings = load_settings(
+            data_dir=Path(folder),
+            config_dir=Path(folder) / "config",
+            kafka_bootstrap=f"127.0.0.1:{free_port()}",
+            elasticsearch_url=f"http://127.0.0.1:{free_port()}",
+        )
+        local = engine_settings(settings)
+        local_engines.start(local, err)
+        wire = Wire(settings)
+        try:
+            sections = [
+                stages.measure_stages(wire, arguments.articles, arguments.size),
+                stages.measure_end_to_end(wire, arguments.articles, arguments.size),
+            ]
+        finally:
+            wire.close()
+            local_engines.reset(local)
+    page = PAGE.format(
+        date=f"{datetime.now(UTC):%Y-%m-%d}",
+        machine=f"{os.cpu_count()} cores, {psutil.virtual_memory().total >> 30} GiB, Python {platform.python_version()}",
+        articles=arguments.articles,
+        size=arguments.size,
+        sections="\n".join(sections),
+    )
+    arguments.output.write_text(page, encoding="utf-8")
+    err.print(f"written: {arguments.output}")
+
+
+main()

@@ -1,0 +1,163 @@
+"""Articles a second through each stage and through all of them, beside the client library's ceiling; memory of each process."""
+
+import time
+from collections.abc import Sequence
+from contextlib import closing
+
+import psutil
+from elasticsearch import helpers
+from kafka import TopicPartition
+
+from services.indexer.transform import document, index_name
+from shared.kafka_clients import make_consumer, make_producer
+from shared.models import UniqueArticle, index_version
+from shared.stage import Record
+from shared.supervisor import Job, Running
+from shared.topics import (
+    ARTICLES_EXTRACTED,
+    ARTICLES_NORMALISED,
+    ARTICLES_RAW,
+    ARTICLES_SKETCHED,
+    ARTICLES_UNIQUE,
+    Topic,
+)
+from tests.support.articles import raw_articles, write_jsonl
+from tests.support.wire import JOBS, WORKERS, Wire, wait_until
+
+LINKS: tuple[tuple[str, Topic], ...] = (
+    ("normaliser", ARTICLES_RAW),
+    ("extractor", ARTICLES_NORMALISED),
+    ("sketch", ARTICLES_EXTRACTED),
+    ("decide", ARTICLES_SKETCHED),
+)
+SECONDS = 900.0
+
+
+def measure_stages(wire: Wire, articles: int, size: int) -> str:
+    """Run each stage alone over a full topic; return the section of the page."""
+    rows = []
+    wire.clean()
+    wire.publish(raw_articles(articles, size, seed=20))
+    rows.append(_measure_fetcher(wire, articles, size))
+    wire.clean()
+    wire.publish(raw_articles(articles, size, seed=20))
+    for name, source in LINKS:
+        ceiling = copy_rate(wire, source)
+        rate, memory = _run_alone(wire, JOBS[name], articles)
+        rows.append((name, rate, ceiling, "kafka-python: read, send, await", memory))
+    bulk = bulk_rate(wire, wire.read(ARTICLES_UNIQUE))
+    rate, memory = _run_alone(wire, JOBS["indexer"], articles)
+    rows.append(("indexer", rate, bulk, "decode, document, `helpers.bulk`", memory))
+    return _table("## Each stage alone, one process", rows)
+
+
+def measure_end_to_end(wire: Wire, articles: int, size: int) -> str:
+    """Publish everything at once and let all stages run together; return the section of the page."""
+    wire.clean()
+    wire.client.indices.delete(index="news-*", ignore_unavailable=True)
+    wire.start(*WORKERS)
+    raws = list(raw_articles(articles, size, seed=21))
+    started = time.monotonic()
+    wire.publish(raws)
+    published = time.monotonic() - started
+    wait_until(lambda: wire.count() >= articles, "every article to be searchable", SECONDS, every=0.5)
+    seconds = time.monotonic() - started
+    memory = {label: resident_mb(running) for label, running in wire.supervisor.running.items()}
+    wire.supervisor.stop()
+    lines = [
+        "## End to end: published to searchable, one process a stage, all at once",
+        "",
+        f"{articles:,} articles in {seconds:.0f} s: **{articles / seconds:,.0f} articles/s**, "
+        f"{articles / seconds * 86_400 / 1e6:.1f} million a day; publishing them took {published:.1f} s of it.",
+        "",
+        "| process | resident MB at the end |",
+        "|---|---:|",
+        *(f"| {label} | {megabytes:,.0f} |" for label, megabytes in memory.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def copy_rate(wire: Wire, source: Topic) -> float:
+    """Return messages a second when kafka-python only reads a topic and sends every value on: the ceiling of a stage."""
+    scratch = "articles-raw-v1-dlq"
+    with (
+        closing(make_consumer(wire.settings, None, "bench")) as consumer,
+        closing(make_producer(wire.settings, "bench")) as producer,
+    ):
+        partitions = [TopicPartition(source.name, number) for number in range(source.partitions)]
+        consumer.assign(partitions)
+        consumer.seek_to_beginning(*partitions)
+        total = sum(consumer.end_offsets(partitions).values())
+        copied = 0
+        started = time.monotonic()
+        while copied < total:
+            deliveries = [
+                producer.send(scratch, key=message.key, value=message.value)
+                for messages in consumer.poll(timeout_ms=500).values()
+                for message in messages
+            ]
+            for delivery in deliveries:
+                delivery.get(timeout=60)
+            copied += len(deliveries)
+        return float(total / (time.monotonic() - started))
+
+
+def bulk_rate(wire: Wire, records: Sequence[Record]) -> float:
+    """Return documents a second when the same documents go through `helpers.bulk`, the usual way, to an index of their own."""
+    started = time.monotonic()
+    actions = []
+    for record in records:
+        article = UniqueArticle.model_validate_json(record.value or b"")
+        actions.append({
+            "_op_type": "index", "_index": index_name(article).replace("news-articles", "news-articles-bench"),
+            "_id": article.article_id, "version": index_version(article), "version_type": "external",
+            "_source": document(article, indexed_at=article.fetched_at),
+        })  # fmt: skip
+        if len(actions) == 500:
+            helpers.bulk(wire.client, actions)
+            actions = []
+    helpers.bulk(wire.client, actions)
+    rate = len(records) / (time.monotonic() - started)
+    wire.client.indices.delete(index="news-articles-bench-*")
+    return rate
+
+
+def resident_mb(running: Running) -> float:
+    """Return the resident memory of a process and its children in MB."""
+    process = psutil.Process(running.process.pid)
+    return sum(part.memory_info().rss for part in (process, *process.children(recursive=True))) / 1e6
+
+
+def _run_alone(wire: Wire, job: Job, articles: int) -> tuple[float, float]:
+    """Return articles a second from the first acknowledged batch to the last, and the memory at the end."""
+    running = wire.supervisor.start_one(job)
+    done = "frontwire_records_out_total"
+    wait_until(lambda: wire.metric(job.label, done) > 0, f"{job.label} to begin", SECONDS, every=0.02)
+    already, begun = wire.metric(job.label, done), time.monotonic()
+    wait_until(lambda: wire.metric(job.label, done) >= articles, f"{job.label} to finish", SECONDS, every=0.05)
+    rate = (articles - already) / (time.monotonic() - begun)
+    memory = resident_mb(running)
+    wire.supervisor.stop()
+    return rate, memory
+
+
+def _measure_fetcher(wire: Wire, articles: int, size: int) -> tuple[str, float, float, str, float]:
+    folder = wire.settings.config_dir / "incoming"
+    folder.mkdir(exist_ok=True)
+    write_jsonl(folder / "articles.jsonl", range(articles), size, seed=22)
+    feeds = f"feeds:\n  - name: Bench\n    path: {folder}\n    kind: jsonl\n    timezone: Asia/Ho_Chi_Minh\n"
+    (wire.settings.config_dir / "feeds.yaml").write_text(feeds, encoding="utf-8")
+    ceiling = copy_rate(wire, ARTICLES_RAW)
+    rate, memory = _run_alone(wire, JOBS["fetcher"], articles)
+    (wire.settings.config_dir / "feeds.yaml").write_text("feeds: []\n", encoding="utf-8")
+    return ("fetcher (a .jsonl file)", rate, ceiling, "kafka-python: read, send, await", memory)
+
+
+def _table(title: str, rows: Sequence[tuple[str, float, float, str, float]]) -> str:
+    lines = [
+        title, "",
+        "| stage | articles/s | ceiling, messages/s | what the ceiling is | resident MB, children counted |",
+        "|---|---:|---:|---|---:|",
+        *(f"| {name} | {rate:,.0f} | {ceiling:,.0f} | {what} | {memory:,.0f} |" for name, rate, ceiling, what, memory in rows),
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
