@@ -7,13 +7,24 @@ Closed contract, tolerant reader: the schemas forbid further properties, so that
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import TypeAdapter
 
 from shared.topics import PIPELINE, Topic
 
 Schema = dict[str, Any]
+
+_ANNOTATIONS: Final = frozenset(
+    {"$defs", "$id", "$schema", "default", "deprecated", "description", "discriminator", "examples", "title"}
+)
+_CONSTRAINTS: Final = frozenset(
+    {
+        "additionalProperties", "const", "enum", "exclusiveMaximum", "exclusiveMinimum", "format", "items", "maxItems",
+        "maxLength", "maximum", "minItems", "minLength", "minimum", "pattern", "properties", "required", "type",
+    }
+)  # fmt: skip
+_UNDERSTOOD: Final = _ANNOTATIONS | _CONSTRAINTS | {"anyOf", "oneOf"}
 
 
 def schema_of(topic: Topic) -> Schema:
@@ -97,7 +108,8 @@ def _compare(
     if (id(old), id(new)) in seen:
         return
     seen |= {(id(old), id(new))}
-    old_choices, new_choices = old.get("anyOf"), new.get("anyOf")
+    yield from _compare_unknown(old, new, where)
+    old_choices, new_choices = _choices(old), _choices(new)
     if old_choices or new_choices:
         for choice in old_choices or [old]:
             problems = [
@@ -108,11 +120,25 @@ def _compare(
         return
     yield from _compare_values(old, new, where)
     yield from _compare_objects(old, new, old_root, new_root, where, seen)
-    if "items" in old and "items" in new:
-        yield from _compare(old["items"], new["items"], old_root, new_root, f"{where}[]", seen)
-    extra_old, extra_new = old.get("additionalProperties"), new.get("additionalProperties")
+    if "items" in new:
+        yield from _compare(old.get("items", {}), new["items"], old_root, new_root, f"{where}[]", seen)
+    extra_old, extra_new = old.get("additionalProperties", True), new.get("additionalProperties", True)
     if isinstance(extra_old, dict) and isinstance(extra_new, dict):
         yield from _compare(extra_old, extra_new, old_root, new_root, f"{where}.*", seen)
+    elif extra_old is not False and extra_new is not True:
+        yield f"{where}: further properties are no longer free"
+
+
+def _choices(node: Schema) -> list[Schema] | None:
+    choices: list[Schema] | None = node.get("anyOf") or node.get("oneOf")
+    return choices
+
+
+def _compare_unknown(old: Schema, new: Schema, where: str) -> Iterator[str]:
+    beside = _CONSTRAINTS if _choices(new) else frozenset()
+    for keyword in sorted((new.keys() - _UNDERSTOOD) | (new.keys() & beside)):
+        if old.get(keyword) != new[keyword]:
+            yield f"{where}: {keyword} cannot be compared"
 
 
 def _compare_values(old: Schema, new: Schema, where: str) -> Iterator[str]:

@@ -4,11 +4,12 @@ Nothing else in the project reads the environment.
 """
 
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _PREFIX = "FRONTWIRE_"
@@ -21,7 +22,8 @@ class SettingsError(Exception):
 class Settings(BaseSettings):
     """Where the engines are, where files live, and how a process shows itself."""
 
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="ignore")
+    # `${NAME:-}` in a compose file gives an empty variable: it counts as unset.
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
     kafka_bootstrap: str = Field(default="127.0.0.1:9092", description="host:port[,host:port] of the Kafka brokers")
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
@@ -88,8 +90,22 @@ class Settings(BaseSettings):
         for name in ("kafka_password", "elasticsearch_api_key"):
             path = os.environ.get(f"{_PREFIX}{name}_FILE".upper())
             if path and not values.get(name):
-                values[name] = Path(path).read_text(encoding="utf-8").strip()
+                values[name] = _secret(Path(path))
         return values
+
+    @field_validator("kafka_bootstrap")
+    @classmethod
+    def _has_ports(cls, value: str) -> str:
+        if not re.fullmatch(r"[^\s,]+:[0-9]{1,5}(,[^\s,]+:[0-9]{1,5})*", value):
+            raise ValueError("expected host:port[,host:port]")
+        return value
+
+    @field_validator("elasticsearch_url")
+    @classmethod
+    def _has_no_password(cls, value: str) -> str:
+        if not re.fullmatch(r"https?://[^\s/@]+/?", value):
+            raise ValueError("expected http(s)://host:port without user and password (they would be logged)")
+        return value
 
     @property
     def cache_dir(self) -> Path:
@@ -103,18 +119,26 @@ class Settings(BaseSettings):
             return Path(tempfile.gettempdir()) / "frontwire-cache"
 
 
+def _secret(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the secret file {path} cannot be read: {error}") from None
+    if not text:
+        raise SettingsError(f"the secret file {path} is empty")
+    return text
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Return the settings of the environment. Raises `SettingsError` naming every variable that is wrong."""
     try:
         return Settings(**overrides)
     except ValidationError as error:
         lines = [
-            f"{_PREFIX}{'.'.join(str(step) for step in item['loc']).upper()}: {item['msg']}"
+            f"{_PREFIX}{'.'.join(str(step) for step in item['loc']).upper()}: {item['msg'].removeprefix('Value error, ')}"
             for item in error.errors(include_url=False, include_input=False)
         ]
         raise SettingsError("\n".join(lines)) from None
-    except OSError as error:
-        raise SettingsError(f"a secret file cannot be read: {error}") from None
 
 
 def environment_of(settings: Settings) -> dict[str, str]:

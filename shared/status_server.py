@@ -41,7 +41,10 @@ class Health:
 def _failed(checks: dict[str, Check]) -> dict[str, str]:
     failed: dict[str, str] = {}
     for name, check in checks.items():
-        problem = check()
+        try:
+            problem = check()
+        except Exception as fault:
+            problem = f"the check itself failed: {fault!r}"
         if problem is not None:
             failed[name] = problem
     return failed

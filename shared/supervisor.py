@@ -112,12 +112,13 @@ class Supervisor:
         restarted = []
         for running in self.dead():
             log.warning("restarting", service=running.job.label, exit_code=running.process.returncode)
+            self.kill(running.job.label)
             time.sleep(_RESTART_SECONDS)
             restarted.append(self.start_one(running.job))
         return restarted
 
     def kill(self, label: str) -> None:
-        """Kill one process at once, as a crash would, with the children it started."""
+        """Kill one process at once, as a crash would, with the children it started; of an ended one, what it left behind."""
         running = self.running[label]
         with contextlib.suppress(ProcessLookupError):
             os.killpg(running.process.pid, signal.SIGKILL)
@@ -135,8 +136,8 @@ class Supervisor:
             try:
                 codes[label] = running.process.wait(max(0.1, until - time.monotonic()))
             except subprocess.TimeoutExpired:
-                self.kill(label)
                 codes[label] = -signal.SIGKILL
+            self.kill(label)
         self.running.clear()
         return codes
 

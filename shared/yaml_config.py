@@ -65,7 +65,8 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise ConfigError([Problem(str(path), 1, "", error.strerror or str(error), "does the file exist?")]) from None
     except UnicodeDecodeError as error:
-        raise ConfigError([Problem(str(path), 1, "", f"not UTF-8 at byte {error.start}", "save as UTF-8")]) from None
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ConfigError([Problem(str(path), line, "", f"not UTF-8 at byte {error.start}", "save as UTF-8")]) from None
 
 
 def line_of(text: str, location: _Location) -> int:
@@ -74,7 +75,8 @@ def line_of(text: str, location: _Location) -> int:
     line = 0
     for step in location:
         if isinstance(node, CommentedMap) and step in node:
-            line, node = node.lc.key(step)[0], node[step]
+            # A key that came in through a merge (`<<: *base`) has no line of its own: its mapping's line stands.
+            line, node = (node.lc.key(step)[0] if step in node.lc.data else line), node[step]
         elif isinstance(node, CommentedSeq) and isinstance(step, int) and step < len(node):
             line, node = node.lc.item(step)[0], node[step]
         else:
@@ -92,7 +94,22 @@ def _parse(text: str, path: Path) -> Any:
             [Problem(str(path), line, "", error.problem or str(error), "is the indentation right?")]
         ) from None
     except YAMLError as error:
-        raise ConfigError([Problem(str(path), 1, "", str(error))]) from None
+        raise ConfigError([Problem(str(path), 1, "", " ".join(str(error).split()))]) from None
+    except ValueError as error:
+        # 2025-02-30 and the like: YAML's own types fail without saying where.
+        line = next((number for number, row in enumerate(text.splitlines(), 1) if _has_bad_value(row)), 1)
+        raise ConfigError([Problem(str(path), line, "", f"not a value: {error}", "quote it to make it text")]) from None
+
+
+def _has_bad_value(row: str) -> bool:
+    """Return whether one line of YAML alone holds a value that its YAML type cannot be made of."""
+    try:
+        YAML(typ="safe", pure=True).load(row.strip().removeprefix("- "))
+    except YAMLError:
+        return False
+    except ValueError:
+        return True
+    return False
 
 
 def _problems(error: ValidationError, text: str, path: Path, model: type[BaseModel]) -> Iterator[Problem]:
@@ -111,6 +128,8 @@ def _problems(error: ValidationError, text: str, path: Path, model: type[BaseMod
 
 def _suggest(key: str, model: type[BaseModel]) -> str:
     known = sorted(_field_names(model))
+    if key in known:
+        return "the key belongs to another level: is the indentation right?"
     close = difflib.get_close_matches(key, known, n=1)
     return f"did you mean `{close[0]}`?" if close else f"known keys: {', '.join(known)}"
 
