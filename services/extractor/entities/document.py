@@ -79,6 +79,15 @@ class Document:
         return ends
 
     @cached_property
+    def phrases(self) -> bytearray:
+        """Marks the characters of cues of several words ("Bộ trưởng Quốc phòng", "kênh Telegram")."""
+        marks = bytearray(len(self.text))
+        for hit in self.hits:
+            if any(cue.side == "left" for cue in hit.cues) and " " in self.text[hit.start : hit.end]:
+                marks[hit.start : hit.end] = b"\1" * (hit.end - hit.start)
+        return marks
+
+    @cached_property
     def cues_by_start(self) -> dict[int, list[tuple[int, Cue]]]:
         """The cues that start at a position, with their ends."""
         starts: dict[int, list[tuple[int, Cue]]] = {}

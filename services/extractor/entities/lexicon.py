@@ -91,7 +91,7 @@ class Lexicon:
 
 def _as_written(surface: str, start: int, end: int, entry: _Entry) -> Hit | None:
     """Return the hit if the surface is written as a name's alias, in capitals, or is a cue with its case."""
-    exact = [payload for form, payload in entry if _same_case(surface, form)]
+    exact = [payload for form, payload in entry if surface == form or (isinstance(payload, Cue) and _is_cue(surface, form))]
     if exact:
         return _of(start, end, exact, False)
     if surface.isupper():
@@ -99,8 +99,9 @@ def _as_written(surface: str, start: int, end: int, entry: _Entry) -> Hit | None
     return None
 
 
-def _same_case(surface: str, form: str) -> bool:
-    return surface == form or (form[0].islower() and surface[1:] == form[1:] and surface[0].lower() == form[0])
+def _is_cue(surface: str, form: str) -> bool:
+    """Return whether a cue may be written so: with a capital in front, phrases with capitals anywhere."""
+    return form[0].islower() and (" " in form or surface[1:] == form[1:])
 
 
 def _of(start: int, end: int, found: Iterable[_Payload], capitals: bool) -> Hit:

@@ -6,6 +6,7 @@ from typing import Final
 
 import regex
 
+from services.extractor.entities.context import opens_sentence
 from services.extractor.entities.document import Document, Span
 from services.extractor.entities.runs import Run, cue_before, free_runs, has_first_name
 from services.extractor.entities.slugs import key
@@ -24,7 +25,7 @@ def name_persons(document: Document, people: People) -> None:
         if span.type is EntityType.PERSON:
             _complete(document, span)
     _drop_places_in_names(document)
-    runs = list(free_runs(document))
+    runs = [_without_opener(document, run) for run in free_runs(document)]
     full = [run for run in runs if len(run.words) > 1 and _is_person(document, run)]
     for run in full:
         document.add(_full_name(document, run, people))
@@ -61,13 +62,19 @@ def _complete(document: Document, span: Span) -> None:
     start = span.start - len(word[0])
     if not document.is_free(start, span.start) and not _is_unsure(document, span.start - 1):
         return
-    if not has_first_name(document, start, start + len(word[1])) or _is_cue(document, start):
+    if _is_cue(document, start) or (opens_sentence(document.text, start) and not _is_first(document, start, word[1])):
+        return
+    if word[1].isupper():
         return
     if stem(word[1]) == stem(span.label.split(" ")[0]):
         _move_start(document, span, start)
     else:
         name = document.text[start : span.end]
         document.add(Span(start, span.end, EntityType.PERSON, _slug_of(name), name, "first-name", name))
+
+
+def _is_first(document: Document, start: int, word: str) -> bool:
+    return has_first_name(document, start, start + len(word))
 
 
 def _is_unsure(document: Document, end: int) -> bool:
@@ -84,19 +91,41 @@ def _move_start(document: Document, span: Span, start: int) -> None:
 
 
 def _drop_places_in_names(document: Document) -> None:
-    """Give up towns that are first names or surnames here: "Владимир Петров", "George Kent"."""
+    """Give up towns that are first names or surnames here: "Владимир Петров", "George Kent", "Michael Jordan"."""
+    starts = {word.start: word for word in document.capitals}
     for span in document.in_order():
-        if span.sure:
+        if span.type is not EntityType.LOC or document.text[span.end : span.end + 1] != " ":
             continue
-        following = next((word for word in document.capitals if word.start == span.end + 1), None)
-        if (
-            following is not None
-            and document.text[span.end] == " "
-            and document.is_free(following.start, following.end)
-            and not has_first_name(document, following.start, following.end)
-            and not any(cue.side in ("left", "head") for _, cue in document.cues_by_start.get(following.start, ()))
-        ):
+        following = starts.get(span.end + 1)
+        first = has_first_name(document, span.start, span.end)
+        if following is None or (span.sure and not first):
+            continue
+        if first and (place := document.spans.get(following.start)) and place.type is EntityType.LOC and place.end == following.end:
+            document.remove(place)
             document.remove(span)
+        elif document.is_free(following.start, following.end) and not _leads_on(document, following.start, following.end):
+            document.remove(span)
+    for word in document.capitals:
+        if document.is_free(word.start, word.end) and has_first_name(document, word.start, word.end):
+            place = document.spans.get(word.end + 1)
+            if place and place.type is EntityType.LOC and " " not in document.text[place.start : place.end]:
+                document.remove(place)
+
+
+def _leads_on(document: Document, start: int, end: int) -> bool:
+    """Return whether a word behind a place begins something else: a title, a head word or another person."""
+    cues = document.cues_by_start.get(start, ())
+    return any(cue.side in ("left", "head") or (cue.side == "first" and stop == end) for stop, cue in cues)
+
+
+def _without_opener(document: Document, run: Run) -> Run:
+    """Return a run without the noun that opens its sentence: "Боєць Андрій Шевчук" is Андрій Шевчук."""
+    second = run.start + len(run.words[0]) + 1
+    if len(run.words) < 2 or has_first_name(document, run.start, second - 1) or not opens_sentence(document.text, run.start):
+        return run
+    if not has_first_name(document, second, second + len(run.words[1])):
+        return run
+    return Run(second, run.end, run.words[1:])
 
 
 def _is_person(document: Document, run: Run) -> bool:

@@ -62,6 +62,8 @@ def _joined(text: str, before: Capital, word: Capital) -> bool:
 
 def _may_name(document: Document, word: Capital, inside: bool) -> bool:
     """Return whether a word can be part of a name: not a cue, an adjective, or what merely opens a sentence."""
+    if document.phrases[word.start]:
+        return False
     opening = not inside and opens_sentence(document.text, word.start)
     if opening and word.text in document.grammar.openers:
         return False

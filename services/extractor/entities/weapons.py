@@ -6,12 +6,16 @@ from typing import Final
 import regex
 
 from services.extractor.entities.document import Document, Span
+from services.extractor.entities.runs import cue_before
+from services.extractor.entities.slugs import slug
 from services.extractor.entities.tables import read_table
 from shared.models import EntityType
 
 _VERSION: Final = regex.compile(
     r"(?:-\p{Lu}[\p{L}\d]{0,3}|-\d{1,3}\p{Lu}?| ?[AVMI]{1,2}\d{1,2}\p{Lu}?\d?)(?![\p{L}\d-])"
 )
+
+_BARE: Final = regex.compile(r"(?<![\p{L}\d.-])\p{Lu}\p{L}{0,4}-?\d{1,4}(?:[-/]?[\p{Lu}\d]{1,4})?(?![\p{L}\d])")
 
 
 @cache
@@ -41,6 +45,13 @@ def name_weapons(document: Document) -> None:
             end = version.end()
             if document.is_free(span.end, end):
                 document.add(Span(span.start, end, span.type, span.canonical, span.label, span.rule, span.alias))
+    for match in _BARE.finditer(document.text):
+        cue = cue_before(document, match.start()) if document.is_free(match.start(), match.end()) else None
+        if cue is not None and cue.kind == "WEAPON":
+            name = match[0]
+            document.add(
+                Span(match.start(), match.end(), EntityType.WEAPON, f"weapon:{slug(name)}", name, "designation", name)
+            )
     for match in _designation().finditer(document.text):
         latin, need = _prefixes()[match[1]]
         if (need and match[2] != "-") or (match[2] == " " and len(match[1]) < 2):
