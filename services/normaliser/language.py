@@ -18,8 +18,8 @@ _SHORTEST_PASSAGE = 40
 _MIN_PASSAGE_SCORE = 0.85
 _FEW_MARKS = 0.01  # of the letters: a Vietnamese text below it was typed without marks
 
-_CYRILLIC = re.compile("[\u0400-\u04ff]")
-_LATIN = re.compile("[A-Za-z\u00c0-\u024f\u1e00-\u1eff]")
+_CYRILLIC = re.compile("[\u0400-\u04ff]+")
+_LATIN = re.compile("[A-Za-z\u00c0-\u024f\u1e00-\u1eff]+")
 _MARKED = re.compile("[\u00c0-\u024f\u1ea0-\u1eff]")
 _VIETNAMESE = re.compile("[ăâđêôơưĂÂĐÊÔƠƯ\u1ea0-\u1ef9]")
 _UKRAINIAN = re.compile("[іїєґІЇЄҐ]")
@@ -48,14 +48,18 @@ def identify(text: str, languages: tuple[str, ...]) -> Language:
     return Language(code=code if score >= MIN_SCORE else UNDETERMINED, score=score)
 
 
+def _count(letters: "re.Pattern[str]", text: str) -> int:
+    return sum(map(len, letters.findall(text)))
+
+
 def _sample(text: str) -> str:
     """Return the first lines in the script most letters of a text are in, so that a long quotation does not name the article."""
     head = text[:_LONG_SAMPLE]
-    cyrillic, latin = len(_CYRILLIC.findall(head)), len(_LATIN.findall(head))
+    cyrillic, latin = _count(_CYRILLIC, head), _count(_LATIN, head)
     if min(cyrillic, latin) * _MINOR_SCRIPT < max(cyrillic, latin):
         return head[:_SAMPLE]
     letters, others = (_CYRILLIC, _LATIN) if cyrillic > latin else (_LATIN, _CYRILLIC)
-    lines = [line for line in head.split("\n") if len(letters.findall(line)) > len(others.findall(line))]
+    lines = [line for line in head.split("\n") if _count(letters, line) > _count(others, line)]
     return "\n".join(lines)[:_SAMPLE]
 
 
@@ -64,7 +68,7 @@ def is_unaccented(text: str, language: str) -> bool:
     if language != "vi":
         return False
     sample = text[:_SAMPLE]
-    return sample.isascii() or len(_MARKED.findall(sample)) < _FEW_MARKS * len(_LATIN.findall(sample))
+    return sample.isascii() or _count(_MARKED, sample) < _FEW_MARKS * _count(_LATIN, sample)
 
 
 def passages(body: str, article: Language, languages: tuple[str, ...]) -> list[Passage]:
@@ -99,7 +103,7 @@ def _may_differ(paragraph: str, code: str, unaccented: bool) -> bool:
     if code == "vi" and not unaccented and _VIETNAMESE.search(paragraph) and not _CYRILLIC.search(paragraph):
         return False
     sample = paragraph[:_SAMPLE]
-    cyrillic = len(_CYRILLIC.findall(sample)) > len(_LATIN.findall(sample))
+    cyrillic = _count(_CYRILLIC, sample) > _count(_LATIN, sample)
     match code:
         case "vi":
             return cyrillic or not (unaccented or _VIETNAMESE.search(paragraph))

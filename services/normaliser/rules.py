@@ -55,6 +55,7 @@ _FRAGMENTS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 _GROUP_NAME = re.compile(r"\(\?P<\w+>")
+_SEARCHED: Final[tuple[Where, ...]] = ("inside", "tail")
 _PLACEHOLDER = re.compile(r"%([a-z_0-9]+)%")
 
 
@@ -147,9 +148,12 @@ class Selection:
             where: re.compile("|".join(f"(?:{_GROUP_NAME.sub('(?:', pattern.pattern)})" for _, pattern in patterns))
             for where, patterns in self._by_place.items()
         }
-        self._needed = {
-            where: _needed(pattern.pattern for _, pattern in found) for where, found in self._by_place.items()
-        }
+        self._quick: dict[Where, re.Pattern[str]] = {}
+        self._tests: dict[Where, list[re.Pattern[str]]] = {}
+        for where in _SEARCHED:
+            needed = [_needed(_parsed(pattern.pattern)) for _, pattern in self._by_place.get(where, ())]
+            self._tests[where] = [_any_of(words) for words in needed]
+            self._quick[where] = _any_of([word for words in needed for word in words] if all(needed) else ())
 
     def full(self, where: Where, text: str) -> tuple[Rule, "re.Match[str]"] | None:
         """Return the first rule of a place whose pattern is the whole text, with its match."""
@@ -167,11 +171,12 @@ class Selection:
 
     def anywhere(self, where: Where, text: str) -> Iterator[tuple[Rule, "re.Match[str]"]]:
         """Return every match of every rule of a place."""
-        if where not in self._any or not self._needed[where].search(text) or not self._any[where].search(text):
+        if where not in self._by_place or not self._quick[where].search(text):
             return
-        for rule, pattern in self._by_place[where]:
-            for match in pattern.finditer(text):
-                yield rule, match
+        for (rule, pattern), test in zip(self._by_place[where], self._tests[where], strict=True):
+            if test.search(text):
+                for match in pattern.finditer(text):
+                    yield rule, match
 
 
 def cut_of(match: "re.Match[str]") -> tuple[int, int]:
@@ -294,8 +299,7 @@ def _without_marks(pattern: str) -> str:
 
 def refuse_nested_repeats(pattern: str) -> None:
     """Raise `ValueError` for a repeat without limit inside another: such a pattern can take time without end."""
-    parser: Any = import_module("re._parser")
-    if _nested(parser.parse(pattern), False):
+    if _nested(_parsed(pattern), False):
         raise ValueError(
             "a repeat without limit inside another one: give the inner one a limit, or write it possessive (a++)"
         )
@@ -320,28 +324,42 @@ def _nested(node: Any, inside: bool) -> bool:
     return False
 
 
-def _needed(patterns: Iterable[str]) -> "re.Pattern[str]":
-    """Return a quick test that every text in which one of the patterns is found passes: a character each of them needs."""
-    parser: Any = import_module("re._parser")
-    characters: set[int] = set()
-    for pattern in patterns:
-        choices = [found for item in parser.parse(pattern) if (found := _characters(item))]
-        if not choices:
-            return re.compile("")
-        characters |= min(choices, key=len)
-    return re.compile("[" + "".join(re.escape(chr(code)) for code in sorted(characters)) + "]")
+def _parsed(pattern: str) -> Any:
+    """Return a pattern as the tree the standard library compiles it from."""
+    return import_module("re._parser").parse(pattern)
 
 
-def _characters(item: Any) -> set[int]:
-    """Return the characters of which a piece of a pattern matches exactly one, or nothing for any other piece."""
-    name, argument = str(item[0]), item[1]
-    if name == "SUBPATTERN":
-        return next((found for inner in argument[3] if (found := _characters(inner))), set())
-    if name == "LITERAL":
-        return {int(argument)}
-    if name == "IN" and all(str(kind) == "LITERAL" for kind, _ in argument):
-        return {int(code) for _, code in argument}
-    return set()
+def _any_of(words: Iterable[str]) -> "re.Pattern[str]":
+    """Return a pattern that finds any of some strings, or that finds itself everywhere when there are none."""
+    distinct = sorted(set(words))
+    letters = [re.escape(word) for word in distinct if len(word) == 1]
+    either = [
+        *(["[" + "".join(letters) + "]"] if letters else []),
+        *(re.escape(word) for word in distinct if len(word) > 1),
+    ]
+    return re.compile("|".join(either))
+
+
+def _needed(items: Iterable[Any]) -> tuple[str, ...]:
+    """Return strings of which every text a parsed pattern is found in holds at least one; none when nothing can be said."""
+    found: list[tuple[str, ...]] = []
+    run = ""
+    for item in items:
+        name, argument = str(item[0]), item[1]
+        if name == "LITERAL":
+            run += chr(argument)
+            continue
+        found.append((run,) if run else ())
+        run = ""
+        if name == "SUBPATTERN":
+            found.append(_needed(argument[3]))
+        elif name == "BRANCH":
+            branches = [_needed(branch) for branch in argument[1]]
+            found.append(tuple(sorted({word for branch in branches for word in branch})) if all(branches) else ())
+        elif name == "IN" and all(str(kind) == "LITERAL" for kind, _ in argument):
+            found.append(tuple(chr(code) for _, code in argument))
+    found.append((run,) if run else ())
+    return min(filter(None, found), key=lambda words: (len(words), -min(map(len, words))), default=())
 
 
 def _used_twice(rules: Iterable[Rule]) -> Iterator[Problem]:
