@@ -46,7 +46,7 @@ def sketch(article: ExtractedArticle) -> Iterator[SketchedArticle]:
     """Yield the article with the sketch of its text: the CPU-heavy part of the decision, in any number of workers."""
     words = words_of(article.body)
     if len(words) < SHORT_WORDS:
-        words = words_of(f"{article.title}\n{article.body}")
+        words = words_of(f"{article.title}. {article.body}")
     yield SketchedArticle.model_construct(**vars(article), sketch=sketch_words(words, story_terms(article)))
 
 

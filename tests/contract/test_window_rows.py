@@ -21,8 +21,7 @@ class StoredRows(MutableMapping[str, str]):
         self._store = Rdict(str(folder))
 
     def __getitem__(self, key: str) -> str:
-        value: str = json.loads(self._store[json.dumps(key).encode()])
-        return value
+        return _text(self._store[json.dumps(key).encode()])
 
     def __setitem__(self, key: str, value: str) -> None:
         self._store[json.dumps(key).encode()] = json.dumps(value).encode()
@@ -31,13 +30,18 @@ class StoredRows(MutableMapping[str, str]):
         del self._store[json.dumps(key).encode()]
 
     def __iter__(self) -> Iterator[str]:
-        return (json.loads(key) for key in self._store.keys())  # noqa: SIM118  (an Rdict is not iterable itself)
+        return (_text(key) for key in self._store.keys())  # noqa: SIM118  (an Rdict is not iterable itself)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def close(self) -> None:
         self._store.close()
+
+
+def _text(stored: object) -> str:
+    assert isinstance(stored, bytes)
+    return str(json.loads(stored))
 
 
 @pytest.fixture(params=["dict", "rocksdict"])
