@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from typing import Final
 
-import numpy as np
-
 from services.deduplicator.rows import Row
 from services.deduplicator.sketching import MAX_NUMBERS
 
@@ -99,14 +97,13 @@ def number_agreement(row: Row, other: Row) -> float | None:
 
     A sketch keeps the smallest hashes of a long list: only the range that both lists cover is held together.
     """
-    numbers, others = row.numbers, other.numbers
-    ceiling = min((held[-1] for held in (numbers, others) if len(held) == MAX_NUMBERS), default=None)
+    numbers, others = set(row.numbers.tolist()), set(other.numbers.tolist())
+    ceiling = min((max(held) for held in (numbers, others) if len(held) == MAX_NUMBERS), default=None)
     if ceiling is not None:
-        numbers, others = numbers[numbers <= ceiling], others[others <= ceiling]
+        numbers = {number for number in numbers if number <= ceiling}
+        others = {number for number in others if number <= ceiling}
     fewer = min(len(numbers), len(others))
-    if not fewer:
-        return None
-    return round(len(np.intersect1d(numbers, others)) / fewer, 4)
+    return round(len(numbers & others) / fewer, 4) if fewer else None
 
 
 def _numbers_say(agreement: float | None, fewer: int) -> _Numbers:

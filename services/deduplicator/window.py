@@ -22,7 +22,7 @@ from services.deduplicator.story_index import KEYS_A_STORY, STORY_DAYS, StoryInd
 DAYS: Final = 14
 ARTICLES_A_KEY: Final = 16
 """Articles that one candidate key leads to: the earliest stay, later ones are found by their other keys."""
-MAX_VERIFIED: Final = 32
+MAX_VERIFIED: Final = 24
 """Candidates, the likeliest first, that are held against one article in full."""
 MAX_RELATED: Final = 8
 """Articles on the same event, the likeliest first, whose stories are looked at."""
