@@ -60,10 +60,21 @@ def _class_path(files: list[Path], place: Place) -> str:
     return ":".join(str(folder / path.name) for path in files)
 
 
+def cluster_id(unique: uuid.UUID) -> str:
+    """A cluster's name as Kafka makes it: 22 characters, which may begin with a dash (so it must not look like an option)."""
+    return base64.urlsafe_b64encode(unique.bytes).decode().rstrip("=")
+
+
 def _format(base: list[str], properties: Path, place: Place) -> None:
-    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     output = place.home / "log" / "format.log"
-    command = [*base, "kafka.tools.StorageTool", "format", "--cluster-id", cluster, "--config", str(properties)]
+    command = [
+        *base,
+        "kafka.tools.StorageTool",
+        "format",
+        f"--cluster-id={cluster_id(uuid.uuid4())}",
+        "--config",
+        str(properties),
+    ]
     if run(command, place.home, place.home / "tmp", output, place.user, _FORMAT_SECONDS) != 0:
         raise EngineError(f"cannot format Kafka's data folder: {output.read_text(errors='replace').strip()} ({output})")
 

@@ -19,6 +19,7 @@ from shared.local_engines import (
     EngineSettings,
     default_repository,
     free_port,
+    kafka,
     kill,
     reset,
     start,
@@ -35,7 +36,10 @@ LARGE = 15 * 1024 * 1024
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineSettings]:
-    """A stack of its own beside whatever runs: free ports, its own data, the common cache."""
+    """A stack of its own beside whatever runs: free ports, its own data, the common cache.
+
+    Its cluster id begins with a dash, as one in 64 does: Kafka's storage tool must not take it for an option.
+    """
     found = load_settings()
     wanted = EngineSettings(
         found.cache_dir,
@@ -44,7 +48,9 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineSetting
         free_port(),
         free_port(),
     )
-    start(wanted)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kafka, "cluster_id", lambda _: "-MxYz0123456789abcdefg")
+        start(wanted)
     yield wanted
     reset(wanted)
 
