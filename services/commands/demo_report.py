@@ -237,6 +237,7 @@ def _files(client: Elasticsearch, feed: str) -> list[dict[str, Any]]:
         rows.append({
             "title": article["title"], "language": article["language"], "published": article["published"]["value"],
             "origin": article["published"]["origin"], "dates": len(article["dates"]), "entities": len(article["entities"]),
-            "story": article["story_id"], "parent": article["parent_id"], "part": article["part"], "parts_total": article["parts_total"],
+            "story": article["story_id"], "parent": article["parent_id"],
+            "part": article["part"], "parts_total": article["parts_total"],
         })  # fmt: skip
     return rows

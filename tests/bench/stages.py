@@ -54,7 +54,6 @@ def measure_stages(wire: Wire, articles: int, size: int) -> str:
 def measure_end_to_end(wire: Wire, articles: int, size: int) -> str:
     """Publish everything at once and let all stages run together; return the section of the page."""
     wire.clean()
-    wire.client.indices.delete(index="news-*", ignore_unavailable=True)
     wire.start(*WORKERS)
     raws = list(raw_articles(articles, size, seed=21))
     started = time.monotonic()
@@ -118,7 +117,7 @@ def bulk_rate(wire: Wire, records: Sequence[Record]) -> float:
             actions = []
     helpers.bulk(wire.client, actions)
     rate = len(records) / (time.monotonic() - started)
-    wire.client.indices.delete(index="news-articles-bench-*")
+    wire.delete_indices()
     return rate
 
 

@@ -60,7 +60,13 @@ class Wire:
             if groups:
                 admin.delete_groups(groups)
             topic_admin.apply(admin)
-        self.client.indices.delete(index="news-*", ignore_unavailable=True)
+        self.delete_indices()
+
+    def delete_indices(self) -> None:
+        """Delete every index of ours, by name: Elasticsearch refuses patterns."""
+        names = list(self.client.indices.get(index="news-*", ignore_unavailable=True).body)
+        if names:
+            self.client.indices.delete(index=names)
 
     def start(self, *jobs: Job) -> None:
         """Start processes and wait until each is ready."""
