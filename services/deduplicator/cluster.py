@@ -1,14 +1,16 @@
 """Clustering of a file of articles in memory, for `frontwire cluster`: the rules of the service without a broker."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from services.deduplicator.transform import decide, sketch
 from services.deduplicator.window import Window
-from shared.ids import article_id_for_link, root_id, trace_id_for
+from shared.ids import article_id_for_link, trace_id_for
 from shared.models import DateOrigin, ExtractedArticle, Language, Published, Source, UniqueArticle
 
+_PART: Final = re.compile(r"(?P<whole>.*)#(?P<number>[1-9][0-9]?)", re.DOTALL)
 _UNDATED: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -17,6 +19,7 @@ def cluster_documents(documents: Iterable[Mapping[str, Any]]) -> Iterator[dict[s
 
     Ids are any text; the parts of a glued file come as separate documents `<id>#1`, `<id>#2` … The decision is
     {id, cluster, duplicate_of, story, method, score, neighbour}; `score` is the estimated containment.
+    Raises ValueError that names the document when its time of publication is not in ISO 8601.
     """
     batch = list(documents)
     times = [_time(document) for document in batch]
@@ -55,17 +58,20 @@ def _time(document: Mapping[str, Any]) -> datetime | None:
     value = document.get("published")
     if not value:
         return None
-    moment = datetime.fromisoformat(value)
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"document {document['id']}: published {value!r} is not an ISO 8601 time") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _article(document: Mapping[str, Any], published: datetime | None, fetched_at: datetime) -> ExtractedArticle:
     name = str(document["id"])
-    parent_id = article_id_for_link(root_id(name))
-    part = name.partition("#")[2]
+    part = _PART.fullmatch(name)
+    parent_id = article_id_for_link(part["whole"] if part else name)
     body = document.get("body") or ""
     return ExtractedArticle(
-        article_id=f"{parent_id}#{int(part)}" if part else parent_id,
+        article_id=f"{parent_id}#{part['number']}" if part else parent_id,
         parent_id=parent_id,
         feed="cluster",
         source=Source(name="cluster"),

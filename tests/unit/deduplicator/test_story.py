@@ -1,0 +1,97 @@
+"""Terms of a story, and articles on one event that meet by them across outlets and languages."""
+
+from services.deduplicator.sketching import MAX_WEIGHT
+from services.deduplicator.story import MAX_TERMS, story_terms
+from services.deduplicator.window import Window
+from shared.models import DateMention, EntityMention, EntityType, ExtractedArticle
+from tests.unit.deduplicator.labelled import article, decided
+
+DAY = 24 * 60
+
+
+def _linked(given: ExtractedArticle, name: str, canonical: str) -> ExtractedArticle:
+    start = given.body.index(name)
+    mention = EntityMention(
+        field="body", start=start, end=start + len(name), text=name, type=EntityType.LOC,
+        canonical=canonical, label=name, rule="alias", alias=name,
+    )  # fmt: skip
+    return given.model_copy(update={"entities": [*given.entities, mention]})
+
+
+def test_names_inside_sentences_and_numbers_are_terms() -> None:
+    terms = dict(
+        story_terms(article("a", "Hôm nay cảng Odesa mở lại. Theo ông Petrenko, 1.600 tấn ngô đã rời bến năm 2025."))
+    )
+    assert set(terms) == {"name odesa", "name petrenko", "number 1600"}
+    assert terms["name odesa"] > terms["number 1600"]
+
+
+def test_a_name_at_the_start_counts_when_it_is_seen_inside_too() -> None:
+    terms = dict(story_terms(article("a", "Odesa thức giấc. Người dân Odesa ra đường.", title="Odesa sau đêm dài")))
+    assert set(terms) == {"name odesa"}
+    assert terms["name odesa"] > 8
+
+
+def test_english_headlines_add_no_names_of_their_own() -> None:
+    assert story_terms(article("a", "the port was open again.", title="Grain Ships Leave Port At Last")) == []
+
+
+def test_linked_names_and_days_count_under_their_ids() -> None:
+    given = _linked(article("a", "Вночі у Херсоні було тихо, 3 лютого."), "Херсоні", "Q26105")
+    start = given.body.index("3 лютого")
+    day = DateMention(
+        field="body", start=start, end=start + 8, text="3 лютого", from_="2026-02-03", to="2026-02-03",
+        kind="day", precision="day", rule="uk.day", anchor="publication",
+    )  # fmt: skip
+    terms = dict(story_terms(given.model_copy(update={"dates": [day]})))
+    assert set(terms) == {"entity Q26105", "day 2026-02-03"}
+
+
+def test_cyrillic_names_meet_in_all_their_cases() -> None:
+    one, two = (story_terms(article("a", text)) for text in ("вчера в Бердянске.", "вчера под Бердянском."))
+    assert one == two
+
+
+def test_terms_are_few_and_their_weights_small() -> None:
+    body = " ".join(f"ông Tên{chr(97 + number % 26)}{chr(97 + number // 26)} nói," for number in range(300))
+    terms = story_terms(article("a", body * 3))
+    assert len(terms) == MAX_TERMS
+    assert all(1 <= weight <= MAX_WEIGHT for _, weight in terms)
+
+
+def test_outlets_in_different_languages_meet_by_linked_names() -> None:
+    window = Window({})
+    vi = _linked(
+        article("vi", "Hôm nay lửa bùng lên ở Berdiansk, thiêu 4 kho với 1.250 tấn lúa."), "Berdiansk", "Q156742"
+    )
+    uk = _linked(
+        article("uk", "Сьогодні у Бердянську згоріли склади, у яких було 1250 тонн зерна."), "Бердянську", "Q156742"
+    )
+    first, second = decided(vi, window), decided(uk.model_copy(update={"fetched_at": vi.fetched_at}), window)
+    assert second.story_id == first.story_id
+    assert second.cluster_id == second.article_id
+    assert second.decision.method == "new"
+
+
+def test_the_same_names_weeks_later_are_another_story() -> None:
+    window = Window({})
+    text = "Hôm nay lửa bùng lên ở cảng Berdiansk, theo ông Marchenko."
+    first = decided(article("a", text), window)
+    later = decided(
+        article("b", "Sáng nay cảng Berdiansk đón tàu mới, ông Marchenko ra cầu cảng.", minutes=9 * DAY), window
+    )
+    assert later.story_id != first.story_id
+
+
+def test_names_that_everybody_writes_bring_nobody_together() -> None:
+    window = Window({})
+    for number in range(150):
+        decided(
+            article(
+                f"{number}", f"hôm nay bà Tên{chr(97 + number % 26)}{chr(97 + number // 26)} tới Kyiv.", minutes=number
+            ),
+            window,
+        )
+    one = decided(article("one", "hôm nay ông Kovalenko tới Kyiv ký hợp đồng.", minutes=200), window)
+    two = decided(article("two", "hôm nay bà Shevchuk rời Kyiv sau hội nghị.", minutes=201), window)
+    assert two.story_id != one.story_id
