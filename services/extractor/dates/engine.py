@@ -1,6 +1,7 @@
 """The one pass over a text: at each word the longest expression wins, takes its place, and is read against its anchors."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -9,7 +10,7 @@ from typing import Final
 
 from services.extractor.dates import values
 from services.extractor.dates.context import tense_at
-from services.extractor.dates.grammar import NO_FIELD, Grammar, Rule, Wrap, first_key, grammar, group_name
+from services.extractor.dates.grammar import NO_FIELD, Bucket, Grammar, Rule, Wrap, first_key, grammar, group_name
 from services.extractor.dates.meanings import MEANINGS, Anchors, Unanchored
 from services.extractor.dates.reading import Reading
 from services.extractor.dates.speech import Speech
@@ -73,7 +74,7 @@ class Scan:
         return len(head) == 2 and head[1] in ".,/:-" and head[0].isalnum()
 
     def _longest(self, start: int, key: str) -> Reading | None:
-        best = self._core(start, key, operand=False)
+        best = self._core(self.grammar.rules.get(key), start)
         for wrap in self.grammar.wraps.get(key, ()):
             reading = self._wrapped(wrap, start)
             if reading is not None and (best is None or reading.end > best.end):
@@ -82,15 +83,12 @@ class Scan:
             best = self._joined(best)
         return best
 
-    def _core(self, start: int, key: str, *, operand: bool, partial: bool = False) -> Reading | None:
+    def _core(self, bucket: Bucket | None, start: int, *, partial: bool = False) -> Reading | None:
         best: Reading | None = None
-        bucket = self.grammar.rules.get(key)
         if bucket is None or not bucket.gate.match(self.surface.shown, start):
             return None
         for rule in bucket.rules:
-            if (rule.partial and not partial) or (operand and not rule.operand):
-                continue
-            reading = self._match(rule, start)
+            reading = None if rule.partial and not partial else self._match(rule, start)
             if reading is not None and (best is None or reading.end > best.end):
                 best = reading
         return best
@@ -118,8 +116,8 @@ class Scan:
         return Reading(start, found.end(), rule.name, rule.value, fields, operand=rule.operand)
 
     def _operand(self, start: int, *, partial: bool) -> Reading | None:
-        word = _WORD.match(self.surface.shown, start)
-        return self._core(start, first_key(word[0].lower()), operand=True, partial=partial) if word else None
+        word = _WORD.match(self.surface.plain, start)
+        return self._core(self.grammar.operands.get(first_key(word[0])), start, partial=partial) if word else None
 
     def _wrapped(self, wrap: Wrap, start: int) -> Reading | None:
         plain = self.surface.shown
@@ -178,7 +176,8 @@ class Count:
     grammar: Grammar
     published: date | None
     readings: list[Reading]
-    done: list[tuple[Reading, Period | None]] = field(default_factory=list)
+    starts: list[int]
+    done: dict[int, Period | None] = field(default_factory=dict)
     last: Period | None = None
 
     def periods(self) -> Iterator[tuple[Reading, Period | None, str]]:
@@ -192,7 +191,7 @@ class Count:
                 period = None
             except (ValueError, OverflowError):
                 continue
-            self.done.append((reading, period))
+            self.done[reading.start] = period
             self.last = period or self.last
             yield reading, period, anchors.used if period else "unknown"
 
@@ -207,9 +206,8 @@ class Count:
 
     def _period(self, reading: Reading) -> Period | None:
         """Return the period of a reading that dates a speech, counted already or (behind a quotation) not yet."""
-        for other, period in self.done:
-            if other is reading:
-                return period
+        if reading.start in self.done:
+            return self.done[reading.start]
         try:
             return _count(reading, self._anchors(reading, lambda: None))
         except (Unanchored, ValueError, OverflowError):
@@ -218,17 +216,9 @@ class Count:
     def _sentence_year(self, reading: Reading) -> int | None:
         """Return the year a sentence opened with ("In 2014, … on 18 March"), when an expression after it names none."""
         start, _ = self.surface.sentence(reading.start)
-        for earlier, period in reversed(self.done):
-            if earlier.start < start:
-                return None
-            if (
-                earlier.rule.startswith("year")
-                and period
-                and earlier.start - start <= _OPENING
-                and earlier.fields.get("year")
-            ):
-                return period.first.year
-        return None
+        opening = self.readings[bisect_left(self.starts, start)]
+        opens = opening.rule.startswith("year.") and "year" in opening.fields and opening.start - start <= _OPENING
+        return opening.fields["year"] if opens and opening is not reading else None
 
 
 def _count(reading: Reading, anchors: Anchors) -> Period:
@@ -281,7 +271,9 @@ def find_mentions(text: str, language: str, published: date | None) -> list[Ment
     found: list[Mention] = []
     rules = grammar(language)
     readings = list(Scan(surface, rules).readings())
-    for reading, period, anchor in Count(surface, rules, published, readings).periods():
+    for reading, period, anchor in Count(
+        surface, rules, published, readings, [reading.start for reading in readings]
+    ).periods():
         start, end = surface.origin(reading.start), surface.origin(reading.end)
         found.append(
             Mention(

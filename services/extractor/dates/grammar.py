@@ -166,10 +166,12 @@ class Cues:
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """Everything the engine needs of a language. `rules` and `wraps` map a first word (or "0" for any number) to patterns."""
+    """Everything the engine needs of a language. `rules`, `operands` and `wraps` map a first word (or "0" for any
+    number) to the patterns of expressions, of the parts of wrapped ones, and of wrappers."""
 
     language: str
     rules: Mapping[str, Bucket]
+    operands: Mapping[str, Bucket]
     following: tuple[Rule, ...]
     wraps: Mapping[str, tuple[Wrap, ...]]
     joins: tuple[Wrap, ...]
@@ -188,10 +190,8 @@ def grammar(language: str) -> Grammar:
     wraps = [_compile_wrap(spec, words, tables) for spec in specs.wraps]
     return Grammar(
         language=language,
-        rules={
-            word: Bucket(_gate(rule.pattern for rule in bucket), bucket)
-            for word, bucket in _by_first_word([(rule.pattern, rule) for rule in rules if not rule.follows]).items()
-        },
+        rules=_buckets(rule for rule in rules if not rule.follows and not rule.partial),
+        operands=_buckets(rule for rule in rules if not rule.follows and rule.operand),
         following=tuple(rule for rule in rules if rule.follows),
         wraps=_by_first_word([(wrap.lead, wrap) for wrap in wraps if wrap.lead]),
         joins=tuple(wrap for wrap in wraps if wrap.lead is None),
@@ -302,6 +302,11 @@ def _blanks(source: str) -> str:
 def _cue(entries: Iterable[str], words: Words, tables: Tables) -> re.Pattern[str]:
     forms = (_expand(form, words, tables)[0] for entry in entries for form in _inflected(entry))
     return re.compile(rf"(?<!\w)(?:{'|'.join(forms)})(?!\w)")
+
+
+def _buckets(rules: Iterable[Rule]) -> dict[str, Bucket]:
+    by_word = _by_first_word([(rule.pattern, rule) for rule in rules])
+    return {word: Bucket(_gate(rule.pattern for rule in bucket), bucket) for word, bucket in by_word.items()}
 
 
 def _gate(patterns: Iterable[re.Pattern[str]]) -> re.Pattern[str]:

@@ -1,7 +1,7 @@
 """The date of the speech an expression stands in: what "today" is inside a quotation or a report of what somebody said."""
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -20,6 +20,8 @@ _BESIDE: Final = 40
 """A date this near behind a verb of saying still dates it ("said in Kyiv on Friday that …")."""
 _CHAIN: Final = 3
 """How many sentences back a speech may have begun."""
+_MOST_DATES: Final = 40
+"""How many expressions back a date is looked for."""
 _KEY_WORDS: Final = 3
 """Words of an occasion's name that must come back."""
 
@@ -34,8 +36,10 @@ class Speech:
     period: Callable[[Reading], Period | None]
     published: date | None
     quotes: list[tuple[int, int]] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.starts = [reading.start for reading in self.readings]
         self.quotes = [found.span() for found in _QUOTE.finditer(self.surface.shown)]
 
     def anchor(self, reading: Reading) -> Period | None:
@@ -130,11 +134,11 @@ class Speech:
         )
 
     def _dates(self, first: int, last: int) -> list[Reading]:
+        begin, end = bisect_left(self.starts, first), bisect_left(self.starts, last)
         return [
             reading
-            for reading in self.readings
-            if first <= reading.start < last
-            and not reading.inside
+            for reading in self.readings[max(begin, end - _MOST_DATES) : end]
+            if not reading.inside
             and reading.rule.startswith(
                 ("day.", "weekday.", "month.number", "month.word", "month.with", "month.named", "month.cl")
             )

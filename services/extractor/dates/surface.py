@@ -17,6 +17,7 @@ _VARIANTS: Final = {
 _VARIANT: Final = re.compile(f"[{''.join(_VARIANTS)}]")
 _STOP: Final = re.compile(r"""[.!?…;\r\n]+["'”»)\]]*[ ]*""")
 _OPENING: Final = frozenset('"“«„(-')
+_REACH: Final = 1000
 _CLUSTER: Final = re.compile(r"[^\u0300-\u036f]?[\u0300-\u036f]+")
 
 
@@ -55,10 +56,10 @@ class Surface:
         return offset + (self.gained[index - 1] if index else 0)
 
     def sentence(self, offset: int) -> tuple[int, int]:
-        """Return the bounds of the sentence an offset lies in."""
+        """Return the bounds of the sentence an offset lies in, at most `_REACH` characters to either side."""
         index = bisect_right(self.sentences, offset)
         end = self.sentences[index] if index < len(self.sentences) else len(self.plain)
-        return self.sentences[index - 1], end
+        return max(self.sentences[index - 1], offset - _REACH), min(end, offset + _REACH)
 
 
 def _sentences(text: str) -> list[int]:
