@@ -82,6 +82,10 @@ class Scheduler:
             self._configured[feed.name] = feed
         metrics.LAG_RECORDS.labels(STAGE).set(self.desk.waiting())
 
+    def visiting(self) -> set[str]:
+        """Return the names of the feeds whose visit is under way."""
+        return set(self._visits)
+
     def load(self, rows: Iterable[Record]) -> None:
         """Take in rows of feed-state-v1."""
         for row in rows:
