@@ -8,7 +8,7 @@ import pytest
 
 from shared import stage as stages
 from shared.errors import MAX_CONSECUTIVE_BUGS, Drop, Reason, Rejected, Transient
-from shared.headers import for_article, value_of
+from shared.headers import Headers, for_article, value_of
 from shared.ids import partition_of
 from shared.models import RawArticle
 from shared.stage import Guard, Outcome, Outgoing, Record, Stage, TooManyBugs
@@ -19,7 +19,7 @@ AT = datetime(2025, 11, 22, 3, 0, tzinfo=UTC)
 ARTICLE = raw_article(1, size=100)
 
 
-def record(value: bytes | None, key: bytes | None = b"k", headers: stages.Headers = ()) -> Record:
+def record(value: bytes | None, key: bytes | None = b"k", headers: Headers = ()) -> Record:
     return Record(ARTICLES_RAW.name, 2, 7, key, value, headers)
 
 
@@ -31,7 +31,7 @@ def stage(
     return made
 
 
-def refused(value: bytes, headers: stages.Headers = ()) -> tuple[Reason | None, str]:
+def refused(value: bytes, headers: Headers = ()) -> tuple[Reason | None, str]:
     outcome = stage(lambda article: [article]).process(record(value, headers=headers))
     (letter,) = outcome.outputs
     assert letter.value == value

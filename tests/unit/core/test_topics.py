@@ -39,7 +39,7 @@ def test_a_contract_has_a_version_and_a_model(topic: Topic) -> None:
 
 @pytest.mark.parametrize("topic", PIPELINE, ids=ids)
 def test_every_record_model_is_one_of_ours(topic: Topic) -> None:
-    members = getattr(topic.model, "__args__", (topic.model,))
+    members: tuple[type, ...] = getattr(topic.model, "__args__", (topic.model,))
     assert all(issubclass(member, Model) for member in members)
 
 

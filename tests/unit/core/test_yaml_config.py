@@ -13,11 +13,11 @@ class Feed(ConfigModel):
     name: str
     every: int = Field(default=5, ge=1)
     since: datetime.date | None = None
-    labels: dict[str, int] = {}
+    labels: dict[str, int] | None = None
 
 
 class Config(ConfigModel):
-    feeds: list[Feed] = []
+    feeds: tuple[Feed, ...] = ()
     delay: int = Field(default=1, ge=1)
 
 
