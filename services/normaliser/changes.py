@@ -155,7 +155,7 @@ def rebuild(parts: Iterable[NormalisedArticle]) -> str:
 
 
 def rebuild_title(part: NormalisedArticle) -> str:
-    """Return the raw title of a part whose title was given (not taken from the text), rebuilt from its edits."""
+    """Return the raw title of a part whose title was given, rebuilt from its edits; a blank one counts as not given."""
     return _undo(part.title, part.edits, "title", 0)
 
 

@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -184,42 +184,50 @@ def cut_of(match: "re.Match[str]") -> tuple[int, int]:
     return match.span("cut") if "cut" in match.re.groupindex and match["cut"] is not None else match.span()
 
 
+@dataclass(frozen=True)
+class _File:
+    """A file of rules, with the language its folder stands for (none for an operator's)."""
+
+    language: str
+    path: Path
+    content: RulesFile
+    text: str
+
+
 def load_rules(folders: Sequence[Path] = ()) -> Rules:
     """Return the built-in rules together with those of an operator's folders (every `*.yaml` in them).
 
     Raises `ConfigError` with every problem: unreadable files, unknown keys, bad patterns, ids used twice.
     """
     problems: list[Problem] = []
-    files: list[tuple[str, Path, RulesFile]] = []
-    for language, path in _paths(folders):
-        try:
-            files.append((language, path, load(path, RulesFile)))
-        except ConfigError as error:
-            problems.extend(error.problems)
+    files = list(_built_in_files())
+    for folder in folders:
+        for path in sorted(folder.glob("*.yaml")):
+            try:
+                files.append(_File("", path, load(path, RulesFile), read_text(path)))
+            except ConfigError as error:
+                problems.extend(error.problems)
     vocabularies = _vocabularies(files)
     rules: list[Rule] = []
-    for language, path, content in files:
-        text = read_text(path) if content.rules else ""
-        for index, written in enumerate(content.rules):
-            line = _line_in(text, written.id, index)
+    for file in files:
+        for index, written in enumerate(file.content.rules):
+            line = _line_in(file.text, written.id, index)
             try:
-                rules.append(_compile(written, vocabularies[language], str(_short(path)), line))
+                rules.append(_compile(written, vocabularies[file.language], str(_short(file.path)), line))
             except ValueError as error:
-                problems.append(Problem(str(path), line, f"rules.{index}.pattern", str(error)))
+                problems.append(Problem(str(file.path), line, f"rules.{index}.pattern", str(error)))
     problems.extend(_used_twice(rules))
     if problems:
         raise ConfigError(problems)
     everything = {name: tuple(found) for name, found in vocabularies[""].words.items()}
-    languages = tuple(sorted({language for language, _, _ in files if language not in ("", EVERY_LANGUAGE)}))
-    return Rules(tuple(rules), everything, _version(path for _, path, _ in files), languages)
+    languages = tuple(sorted({file.language for file in files} - {"", EVERY_LANGUAGE}))
+    return Rules(tuple(rules), everything, _version(file.text for file in files), languages)
 
 
-def _paths(folders: Sequence[Path]) -> Iterator[tuple[str, Path]]:
-    for path in sorted(BUILT_IN.glob("*/*.yaml")):
-        yield path.parent.name, path
-    for folder in folders:
-        for path in sorted(folder.glob("*.yaml")):
-            yield "", path
+@cache
+def _built_in_files() -> tuple[_File, ...]:
+    paths = sorted(BUILT_IN.glob("*/*.yaml"))
+    return tuple(_File(path.parent.name, path, load(path, RulesFile), read_text(path)) for path in paths)
 
 
 def _short(path: Path) -> Path:
@@ -234,16 +242,16 @@ class _Vocabulary:
     fragments: dict[str, list[str]] = field(default_factory=dict)
 
 
-def _vocabularies(files: Iterable[tuple[str, Path, RulesFile]]) -> dict[str, _Vocabulary]:
+def _vocabularies(files: Sequence[_File]) -> dict[str, _Vocabulary]:
     """Return what each language's rules see: its own words with those of every language; `any` and operators see all."""
-    languages = {language for language, _, _ in files} | {"", EVERY_LANGUAGE}
+    languages = {file.language for file in files} | {"", EVERY_LANGUAGE}
     result = {language: _Vocabulary() for language in languages}
-    for language, _, content in files:
-        readers = languages if language in ("", EVERY_LANGUAGE) else {language, "", EVERY_LANGUAGE}
+    for file in files:
+        readers = languages if file.language in ("", EVERY_LANGUAGE) else {file.language, "", EVERY_LANGUAGE}
         for reader in readers:
-            for name, found in content.words.items():
+            for name, found in file.content.words.items():
                 result[reader].words.setdefault(name, []).extend(found)
-            for name, found in content.fragments.items():
+            for name, found in file.content.fragments.items():
                 result[reader].fragments.setdefault(name, []).extend(found)
     return result
 
@@ -258,14 +266,19 @@ def _line_in(text: str, rule_id: str, index: int) -> int:
 
 
 def _compile(written: RuleLine, vocabulary: _Vocabulary, file: str, line: int) -> Rule:
-    source = _expand(written.pattern, vocabulary)
+    pattern = _safe_pattern(_expand(written.pattern, vocabulary))
+    outlets = frozenset(written.outlets)
+    return Rule(written.id, written.family, written.where, pattern, written.before, written.after, outlets, file, line)
+
+
+@lru_cache(maxsize=1000)
+def _safe_pattern(source: str) -> "re.Pattern[str]":
     try:
         pattern = re.compile(source)
     except re.error as error:
         raise ValueError(f"not a regular expression: {error}") from None
     refuse_nested_repeats(source)
-    outlets = frozenset(written.outlets)
-    return Rule(written.id, written.family, written.where, pattern, written.before, written.after, outlets, file, line)
+    return pattern
 
 
 def _expand(pattern: str, vocabulary: _Vocabulary) -> str:
@@ -371,8 +384,8 @@ def _used_twice(rules: Iterable[Rule]) -> Iterator[Problem]:
         seen.setdefault(rule.id, rule)
 
 
-def _version(paths: Iterable[Path]) -> str:
+def _version(texts: Iterable[str]) -> str:
     digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.read_bytes())
+    for text in texts:
+        digest.update(text.encode())
     return digest.hexdigest()[:8]

@@ -69,7 +69,7 @@ def normalise(raw: RawArticle, *, rules: Rules) -> Iterator[NormalisedArticle]:
         start, end = bounds[number - 1], bounds[number]
         inside = changes[bisect_left(starts, start) : bisect_left(starts, end)]
         edits = to_edits(raw.text, join_neighbours(raw.text, inside, _JOINED_FAMILIES), "text")
-        if number == 1:
+        if number == 1 and text.title_is_given:
             edits = to_edits(raw.title or "", title_changes, "title") + edits
         yield _record(raw, rules, text, number, len(parts), (start, end), edits, document)
 
@@ -101,6 +101,7 @@ class _PartText:
 
     def __init__(self, part: _Part, repaired: str, given_title: str) -> None:
         self.part = part
+        self.title_is_given = bool(given_title)
         chosen: Title = choose_title(part.lines, given_title)
         self.title = chosen.text
         cuts = [cut for line in part.lines for cut in line.cuts]

@@ -1,0 +1,173 @@
+"""One raw article through the whole transform: identity, titles, HTML, flags, refusals, and linear work."""
+
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.normaliser.rules import Rules
+from services.normaliser.transform import NORMALISER_VERSION, normalise, rebuild, rebuild_title
+from shared.errors import Reason, Rejected
+from shared.models import Flag, NormalisedArticle, RawArticle
+from tests.unit.normaliser.conftest import MakeRaw
+
+LEDE = "Hội đồng thành phố cảng thông qua kế hoạch sửa ba cây cầu bị bom đánh sập hồi đầu năm."
+SECOND = "Trong lúc chờ, người dân qua sông bằng phà quân đội, mỗi chuyến chở được mười hai xe con."
+SEEDS = Path(__file__).parents[4] / "shared" / "data" / "seeds"
+
+
+def only(article: RawArticle, rules: Rules) -> NormalisedArticle:
+    (result,) = normalise(article, rules=rules)
+    return result
+
+
+def test_a_whole_article_keeps_its_id_and_says_who_cleaned_it(rules: Rules, make_raw: MakeRaw) -> None:
+    article = only(make_raw(f"{LEDE}\n{SECOND}", title="Phà thay cầu"), rules)
+    assert (article.article_id, article.parent_id, article.parts_total) == ("0" * 32, "0" * 32, 1)
+    assert article.normaliser_version == f"{NORMALISER_VERSION}+{rules.version}"
+    assert article.body == f"{LEDE}\n{SECOND}"
+
+
+def test_glued_articles_become_parts_with_their_evidence(rules: Rules, make_raw: MakeRaw) -> None:
+    text = f"Phà thay cầu sập giữa mùa mưa\n{LEDE}\n{SECOND[:-1]}./.\nQuốc hội hoãn bỏ phiếu luật động viên\n{SECOND}\n{LEDE}"
+    parts = list(normalise(make_raw(text), rules=rules))
+    assert [part.article_id for part in parts] == ["0" * 32 + "#1", "0" * 32 + "#2"]
+    assert [part.split_evidence for part in parts] == [[], ["headline after ending"]]
+    assert [part.title for part in parts] == ["Phà thay cầu sập giữa mùa mưa", "Quốc hội hoãn bỏ phiếu luật động viên"]
+    assert {part.parts_total for part in parts} == {2}
+    assert rebuild(parts) == text
+
+
+def test_captions_and_credits_are_kept_as_fields(rules: Rules, make_raw: MakeRaw) -> None:
+    article = only(make_raw(f"{LEDE}\nPhà qua sông lúc chập tối. Ảnh: Kyodo\n{SECOND}", title="Phà thay cầu"), rules)
+    assert article.captions == ["Phà qua sông lúc chập tối."]
+    assert article.credits == ["Ảnh: Kyodo"]
+    assert article.body == f"{LEDE}\n{SECOND}"
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "expected", "body"),
+    [
+        ("Phà thay cầu", f"{LEDE}\n{SECOND}", "Phà thay cầu", f"{LEDE}\n{SECOND}"),
+        ("  Phà&amp;cầu \n thay nhau ", f"{LEDE}\n{SECOND}", "Phà&cầu thay nhau", f"{LEDE}\n{SECOND}"),
+        ("Phà thay cầu", f"PHÀ THAY CẦU!\n\n{LEDE}", "Phà thay cầu", LEDE),
+        (None, f"Phà thay cầu\n{LEDE}", "Phà thay cầu", LEDE),
+        ("\u200b", f"Phà thay cầu\n{LEDE}", "Phà thay cầu", LEDE),
+        (None, f"{LEDE} {SECOND}", LEDE, f"{LEDE} {SECOND}"),
+        (None, "Phà thay cầu", "Phà thay cầu", "Phà thay cầu"),
+    ],
+)
+def test_the_title(title: str | None, text: str, expected: str, body: str, rules: Rules, make_raw: MakeRaw) -> None:
+    article = only(make_raw(text, title=title), rules)
+    assert (article.title, article.body) == (expected, body)
+    assert rebuild([article]) == text
+    assert title in (None, "\u200b") or rebuild_title(article) == title
+
+
+def test_a_long_first_sentence_is_cut_at_a_word_for_the_title(rules: Rules, make_raw: MakeRaw) -> None:
+    article = only(make_raw(f"{LEDE[:-1]}, {SECOND[:-1]}, {LEDE}\n{SECOND}"), rules)
+    assert len(article.title) <= 120
+    assert article.title.endswith("…")
+    assert article.body.startswith(article.title[:-1] + " ")
+
+
+def test_html_becomes_paragraphs_and_can_be_rebuilt(rules: Rules, make_raw: MakeRaw) -> None:
+    html = (
+        f"<p>{LEDE}</p><script>var a = '<p>';</script><!-- <b> -->\n <figure><img alt='>' src=x>"
+        f"<figcaption>Phà qua sông. Ảnh: Kyodo</figcaption></figure><p>Giá &lt; 5 <br/>đồng&nbsp;&amp;&nbsp;lẻ, {SECOND}</p>"
+    )
+    article = only(make_raw(html, title="Phà thay cầu", media_type="text/html"), rules)
+    assert article.body == f"{LEDE}\n\nGiá < 5\nđồng & lẻ, {SECOND}"
+    assert article.captions == ["Phà qua sông."]
+    assert rebuild([article]) == html
+
+
+def test_damage_raises_flags(rules: Rules, make_raw: MakeRaw) -> None:
+    article = only(make_raw(f"{LEDE}\x07\n{SECOND}".encode().decode("latin-1"), title="Phà thay cầu"), rules)
+    assert {Flag.CONTROL_CHARACTERS_REMOVED, Flag.ENCODING_REPAIRED, Flag.UNDATED} <= set(article.flags)
+    assert article.body == f"{LEDE}\n{SECOND}"
+
+
+@pytest.mark.parametrize("text", ["", " \n\t", "\u200b\x00", "Ảnh: Reuters", "Chia sẻ Facebook Zalo\nBình luận (3)"])
+def test_a_record_without_text_is_refused(text: str, rules: Rules, make_raw: MakeRaw) -> None:
+    with pytest.raises(Rejected) as refused:
+        list(normalise(make_raw(text, title="Phà thay cầu"), rules=rules))
+    assert refused.value.reason is Reason.EMPTY_BODY
+
+
+def test_a_date_in_the_year_9999_is_refused_not_the_article(rules: Rules, make_raw: MakeRaw) -> None:
+    article = only(make_raw(LEDE, feed_published="9999-12-31T23:59:59Z"), rules)
+    assert article.published.value is None
+    assert [claim.value for claim in article.published.other_claims] == ["9999-12-31T23:59:59+00:00"]
+    assert {Flag.DATE_REFUSED, Flag.UNDATED} <= set(article.flags)
+
+
+def work(call: Callable[[], Any]) -> int:
+    """Return how many functions, of Python and of C, a call calls."""
+    count = 0
+
+    def counter(_frame: Any, event: str, _argument: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(counter)
+    try:
+        call()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+HOSTILE: dict[str, Callable[[int], str]] = {
+    "one letter": lambda size: "a" * size,
+    "short lines": lambda size: "ab cd\n" * size,
+    "brackets": lambda size: "(" * size + ")" * size,
+    "credits": lambda size: "Ảnh: AP\n" * size + LEDE,
+    "datelines": lambda size: "(Ngày Mai) - " * size + LEDE,
+    "headlines": lambda size: f"Phà quân đội thay cầu sập giữa mùa mưa\n{LEDE}\n" * (size // 10),
+    "misread": lambda size: "Ã¡ " * size,
+    "names": lambda size: "Trần Hải Âu\n" * size,
+    "tags": lambda size: "<a " * size,
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_twice_the_text_is_at_most_about_twice_the_work(kind: str, rules: Rules, make_raw: MakeRaw) -> None:
+    def normalised(size: int) -> None:
+        media_type = "text/html" if kind == "tags" else "text/plain"
+        with suppress(Rejected):
+            list(normalise(make_raw(HOSTILE[kind](size), title="x", media_type=media_type), rules=rules))
+
+    normalised(10)
+    once, twice = work(lambda: normalised(500)), work(lambda: normalised(1000))
+    assert twice <= 2.3 * once
+
+
+@pytest.mark.skipif(not SEEDS.is_dir(), reason="the seed articles are not beside the checkout")
+def test_the_seed_articles(rules: Rules, make_raw: MakeRaw) -> None:
+    published = {}
+    for path in sorted(SEEDS.glob("*.txt")):
+        text = path.read_text(encoding="utf-8")
+        parts = list(normalise(make_raw(text, fetched_at=datetime(2025, 11, 24, tzinfo=UTC)), rules=rules))
+        assert rebuild(parts) == text
+        assert {part.language.code for part in parts} == {"vi"}
+        assert not any(
+            word in part.body for part in parts for word in ("Ảnh: ", "Video đang HOT", "(Ngày Nay) - ", "date 20")
+        )
+        published[path.name[:3]] = (
+            len(parts),
+            parts[0].published.value,
+            parts[0].published.origin.value,
+            parts[-1].truncated,
+        )
+    assert published == {
+        "000": (1, "2025-11-22", "prefix", False),
+        "001": (1, "2025-11-07", "prefix", False),
+        "002": (3, None, "none", True),
+        "003": (1, "2025-10-13", "prefix", False),
+        "004": (1, None, "none", False),
+    }
