@@ -19,6 +19,8 @@ _JOIN: Final = regex.compile(r"\s+(?:of (?:the )?)?")
 _POSSESSIVE: Final = regex.compile(r"'s? $")
 _UNIT_WORD: Final = regex.compile(r"\s+(\d{1,4}[\w-]*|\p{L}[\p{L}'-]*)")
 _UNIT_REACH: Final = 80
+_AGENCY_REACH: Final = 90
+_AGENCY_CAPITALS: Final = 2
 
 
 def join_institutions(document: Document, countries: Countries) -> None:
@@ -30,7 +32,7 @@ def join_institutions(document: Document, countries: Countries) -> None:
         span = _with_country_behind(document, hit.start, hit.end, cue, countries) or _with_country_before(
             document, hit.start, hit.end, cue, countries
         )
-        if span is None and cue.bare:
+        if span is None and cue.bare and hit.start not in document.spans:
             span = _span(document, hit.start, hit.end, cue, _home(document, cue, countries))
         if span is not None:
             document.add(span)
@@ -84,6 +86,48 @@ def _span(document: Document, start: int, end: int, cue: Cue, country: str) -> S
     return Span(start, end, EntityType.ORG, canonical, text, "institution", text)
 
 
+def name_agencies(document: Document, countries: Countries) -> None:
+    """Add Vietnamese bodies nobody listed: a head word and what it deals with, "Cơ quan Tình báo Quốc gia Hàn Quốc"."""
+    if document.language != "vi":
+        return
+    heads, words = _agency_words()
+    for match in heads.finditer(document.text):
+        if document.text[match.start() : match.end()].isupper() or _covered(document, match.start(), match.end()):
+            continue
+        end, capitals = match.end(), 0
+        for word in _UNIT_WORD.finditer(document.text, end, end + _AGENCY_REACH):
+            if word.start() != end or word[1].casefold() not in words or word.start(1) in document.spans:
+                break
+            end, capitals = word.end(), capitals + word[1][0].isupper()
+        name = document.text[match.start() : end]
+        joint = _JOIN.match(document.text, end)
+        owner = document.spans.get(joint.end()) if joint else None
+        country = owner if owner is not None and owner.territory else None
+        if capitals + (country is not None) < _AGENCY_CAPITALS or not capitals or name.endswith(" và"):
+            continue
+        suffix = f"-{slug(countries[country.territory][1])}" if country and country.territory else ""
+        text = document.text[match.start() : country.end if country else end]
+        document.add(
+            Span(
+                match.start(),
+                match.start() + len(text),
+                EntityType.ORG,
+                f"org:{slug(name)}{suffix}",
+                text,
+                "agency",
+                text,
+            )
+        )
+
+
+@cache
+def _agency_words() -> tuple["regex.Pattern[str]", frozenset[str]]:
+    table = read_table("institutions.yaml")["vietnamese"]
+    heads = "|".join(sorted(table["heads"], key=len, reverse=True))
+    words = frozenset(unicodedata.normalize("NFC", word) for word in table["words"])
+    return regex.compile(rf"(?<!\p{{L}})(?:{heads})(?!\p{{L}})"), words
+
+
 def name_units(document: Document) -> None:
     """Add units: "Lữ đoàn cơ giới 47", "47th Mechanized Brigade", "47-я бригада"."""
     for match in _unit_pattern(document.language).finditer(document.text):
@@ -101,7 +145,7 @@ def _unit_pattern(language: str) -> "regex.Pattern[str]":
         upper = "|".join(form.upper() for form in heads.split("|"))
         return regex.compile(rf"(?<!\p{{L}})(?P<head>{heads}|{upper})(?!\p{{L}})")
     if language in ("ru", "uk"):
-        number = r"(?P<number>\d{1,4})-(?:й|я|ю|ей|ой|го|му|ої|ій|ою|а|і|ша|та)(?P<name>)"
+        number = r"(?P<number>\d{1,4})-\p{Ll}{1,3}(?P<name>)"
         return regex.compile(rf"(?<![\p{{L}}\d]){number}(?: \p{{Ll}}+){{0,3}}? (?P<head>{heads})(?!\p{{L}})")
     number = r"(?P<number>\d{1,4})(?:st|nd|rd|th) (?:(?:\p{Lu}[\p{L}-]*|of) ){0,4}?"
     name = r"(?P<name>\p{Lu}[\p{L}-]+) "

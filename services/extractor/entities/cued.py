@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from services.extractor.entities.context import opens_sentence
 from services.extractor.entities.document import Document, Span
 from services.extractor.entities.runs import Run, cue_before, free_runs
 from services.extractor.entities.slugs import slug
@@ -9,13 +10,14 @@ from shared.models import EntityType
 
 _KINDS: Final = {"ORG": EntityType.ORG, "LOC": EntityType.LOC, "WEAPON": EntityType.WEAPON}
 _MAX_WORDS: Final = 5
+_COMPASS: Final = frozenset(("Bắc", "Nam", "Tây", "Trung", "Đông", "East", "North", "South", "West"))
 
 
 def name_by_cues(document: Document) -> None:
     """Add the free names that a class word leads to or follows."""
     for run in list(free_runs(document)):
         kind = _kind(document, run)
-        if kind is not None and len(run.words) <= _MAX_WORDS:
+        if kind is not None and len(run.words) <= _MAX_WORDS and not _COMPASS.issuperset(run.words):
             name = run.text(document)
             document.add(Span(run.start, run.end, kind, f"{kind.value.lower()}:{slug(name)}", name, "class-word", name))
 
@@ -24,6 +26,8 @@ def _kind(document: Document, run: Run) -> EntityType | None:
     cue = cue_before(document, run.start)
     if cue is not None and cue.kind in _KINDS:
         return _KINDS[cue.kind]
+    if opens_sentence(document.text, run.start):
+        return None
     for _, following in document.cues_by_start.get(run.end + 1, ()):
         if following.side == "right" and following.kind in _KINDS:
             return _KINDS[following.kind]

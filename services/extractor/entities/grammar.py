@@ -10,7 +10,9 @@ from services.extractor.entities.tables import read_table
 
 _TONED: Final = frozenset("\u0300\u0301\u0303\u0309\u0323\u031b\u0306")
 
-_ADJECTIVE_ENDINGS: Final = tuple("ого ому им ом ая ой ую ое ие их ими а ої ій у ою е і".split())
+_ADJECTIVE_ENDINGS: Final = (
+    "ого", "ому", "им", "ом", "ая", "ой", "ую", "ое", "ие", "их", "ими", "а", "ої", "ій", "у", "ою", "е", "і",
+)  # fmt: skip
 
 Side = Literal["left", "right", "head", "adjective", "first"]
 

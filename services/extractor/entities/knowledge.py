@@ -14,6 +14,7 @@ from services.extractor.entities.persons import stem
 from services.extractor.entities.places import Place, Territory, read_places, read_territories
 from services.extractor.entities.sets import AliasFile, AliasSet, Context, alias_files
 from services.extractor.entities.tables import quick_load
+from services.extractor.entities.weapons import base_of
 from services.extractor.watchlist import Watchlist, load_watchlist
 from shared.models import EntityType
 from shared.yaml_config import ConfigError, Problem, line_of, read_text
@@ -33,6 +34,7 @@ class Knowledge:
     watchlist: Watchlist
     countries: dict[str, tuple[str, str]]
     people: dict[str, tuple[str, str]]
+    weapons: dict[str, tuple[str, str]]
     content_hash: str
 
 
@@ -60,6 +62,7 @@ def load_knowledge(config_dir: Path) -> Knowledge:
         watchlist=watchlist,
         countries=_countries(sets),
         people=_people(sets),
+        weapons=_weapons(sets),
         content_hash=_content_hash(knowledge_files(config_dir)),
     )
 
@@ -164,6 +167,17 @@ def _people(sets: Iterable[AliasSet]) -> dict[str, tuple[str, str]]:
         if item.type is EntityType.PERSON
         for alias in item.spellings()
         if " " in alias.text
+    }
+
+
+def _weapons(sets: Iterable[AliasSet]) -> dict[str, tuple[str, str]]:
+    """Return id and label of each known weapon by its designations without version."""
+    return {
+        base: (item.id, preferred_label(item, None, None))
+        for item in sets
+        if item.type is EntityType.WEAPON
+        for alias in item.spellings()
+        if (base := base_of(alias.text)) is not None
     }
 
 

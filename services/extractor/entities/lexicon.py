@@ -91,7 +91,9 @@ class Lexicon:
 
 def _as_written(surface: str, start: int, end: int, entry: _Entry) -> Hit | None:
     """Return the hit if the surface is written as a name's alias, in capitals, or is a cue with its case."""
-    exact = [payload for form, payload in entry if surface == form or (isinstance(payload, Cue) and _is_cue(surface, form))]
+    exact = [
+        payload for form, payload in entry if surface == form or (isinstance(payload, Cue) and _is_cue(surface, form))
+    ]
     if exact:
         return _of(start, end, exact, False)
     if surface.isupper():

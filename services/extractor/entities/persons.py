@@ -33,7 +33,7 @@ def name_persons(document: Document, people: People) -> None:
     for run in runs:
         if not document.is_free(run.start, run.end):
             continue
-        known = surnames.get(stem(run.words[-1])) if len(run.words) == 1 else None
+        known = surnames.get(" ".join(map(stem, run.words)))
         if known is not None:
             document.add(_again(document, run, known))
         elif len(run.words) == 1 and _leads_to_person(document, run):
@@ -100,10 +100,17 @@ def _drop_places_in_names(document: Document) -> None:
         first = has_first_name(document, span.start, span.end)
         if following is None or (span.sure and not first):
             continue
-        if first and (place := document.spans.get(following.start)) and place.type is EntityType.LOC and place.end == following.end:
+        if (
+            first
+            and (place := document.spans.get(following.start))
+            and place.type is EntityType.LOC
+            and place.end == following.end
+        ):
             document.remove(place)
             document.remove(span)
-        elif document.is_free(following.start, following.end) and not _leads_on(document, following.start, following.end):
+        elif document.is_free(following.start, following.end) and not _leads_on(
+            document, following.start, following.end
+        ):
             document.remove(span)
     for word in document.capitals:
         if document.is_free(word.start, word.end) and has_first_name(document, word.start, word.end):
@@ -121,7 +128,11 @@ def _leads_on(document: Document, start: int, end: int) -> bool:
 def _without_opener(document: Document, run: Run) -> Run:
     """Return a run without the noun that opens its sentence: "Боєць Андрій Шевчук" is Андрій Шевчук."""
     second = run.start + len(run.words[0]) + 1
-    if len(run.words) < 2 or has_first_name(document, run.start, second - 1) or not opens_sentence(document.text, run.start):
+    if (
+        len(run.words) < 2
+        or has_first_name(document, run.start, second - 1)
+        or not opens_sentence(document.text, run.start)
+    ):
         return run
     if not has_first_name(document, second, second + len(run.words[1])):
         return run
@@ -168,12 +179,14 @@ def _again(document: Document, run: Run, known: Span) -> Span:
 
 
 def _surnames(document: Document) -> dict[str, Span]:
-    """Return the persons with a full name in this article by their last name (Vietnamese: the given name)."""
+    """Return the persons with a full name in this article, by the full and by the last name (Vietnamese: the given name)."""
     found: dict[str, Span] = {}
     for span in document.in_order():
         name = document.text[span.start : span.end]
         if span.type is EntityType.PERSON and " " in name:
-            found.setdefault(stem(name.rsplit(" ", 1)[1]), span)
+            words = [stem(word) for word in name.split(" ")]
+            found.setdefault(" ".join(words), span)
+            found.setdefault(words[-1], span)
     return found
 
 

@@ -35,15 +35,15 @@ def free_runs(document: Document) -> Iterator[Run]:
     """Yield the runs of free capitalised words, without the words that only open a sentence or lead to a name."""
     words: list[Capital] = []
     for word in document.capitals:
-        if not document.is_free(word.start, word.end) or not _may_name(document, word, bool(words)):
-            if words:
-                yield _run(words)
-            words = []
-            continue
-        if words and not _joined(document.text, words[-1], word):
+        joined = bool(words) and _joined(document.text, words[-1], word)
+        if words and not joined:
             yield _run(words)
             words = []
-        words.append(word)
+        if document.is_free(word.start, word.end) and _may_name(document, word, joined):
+            words.append(word)
+        elif words:
+            yield _run(words)
+            words = []
     if words:
         yield _run(words)
 

@@ -14,7 +14,7 @@ M = TypeVar("M", bound=BaseModel)
 
 def read_table(name: str) -> Any:
     """Return a YAML table of the data folder as plain mappings and lists."""
-    return yaml.load(read_data(name), Loader=yaml.CSafeLoader)  # noqa: S506
+    return yaml.load(read_data(name), Loader=yaml.CSafeLoader)
 
 
 def read_data(name: str) -> str:
@@ -28,6 +28,6 @@ def quick_load(path: Path, model: type[M]) -> M:
     Raises `ConfigError` with file, line and key of every problem.
     """
     try:
-        return model.model_validate(yaml.load(read_text(path), Loader=yaml.CSafeLoader) or {})  # noqa: S506
+        return model.model_validate(yaml.load(read_text(path), Loader=yaml.CSafeLoader) or {})
     except (yaml.YAMLError, ValidationError):
         return load(path, model)

@@ -1,5 +1,7 @@
 """Weapons by designation: "Su-34", "Х-101", "F-16V", "M777"; one id for all versions of a system."""
 
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Final
 
@@ -11,19 +13,64 @@ from services.extractor.entities.slugs import slug
 from services.extractor.entities.tables import read_table
 from shared.models import EntityType
 
+Systems = Mapping[str, tuple[str, str]]
+
 _VERSION: Final = regex.compile(
     r"(?:-\p{Lu}[\p{L}\d]{0,3}|-\d{1,3}\p{Lu}?| ?[AVMI]{1,2}\d{1,2}\p{Lu}?\d?)(?![\p{L}\d-])"
 )
+_AFTER_CUE: Final = regex.compile(
+    r"(?<![\p{L}\d.-])(\p{Lu}\p{L}{0,4})()-?(\d{1,4})(?:[-/]?[\p{Lu}\d]{1,4})?(?![\p{L}\d])"
+)
 
-_BARE: Final = regex.compile(r"(?<![\p{L}\d.-])\p{Lu}\p{L}{0,4}-?\d{1,4}(?:[-/]?[\p{Lu}\d]{1,4})?(?![\p{L}\d])")
+
+def name_weapons(document: Document, systems: Systems) -> None:
+    """Extend known weapons by their version and add what is written like a designation.
+
+    `systems` gives id and label of the known systems by the designation without its version ("f-16").
+    """
+    for span in document.in_order():
+        version = _VERSION.match(document.text, span.end) if span.type is EntityType.WEAPON else None
+        if version and document.is_free(span.end, version.end()):
+            document.add(replace(span, end=version.end()))
+    for start, end, base in _designated(document):
+        if document.is_free(start, end):
+            canonical, label = systems.get(base, (f"weapon:{base}", document.text[start:end]))
+            document.add(Span(start, end, EntityType.WEAPON, canonical, label, "designation", document.text[start:end]))
+
+
+def base_of(designation: str) -> str | None:
+    """Return a designation without its version, in Latin letters: "f-16" of "F-16V", "su-34" of "Су-34М"; None if it is none.
+
+    >>> base_of("Су-34М")
+    'su-34'
+    """
+    match = _designation().fullmatch(designation)
+    return _base(match[1], match[3]) if match else None
+
+
+def _designated(document: Document) -> Iterator[tuple[int, int, str]]:
+    """Yield start, end and base of what is written like a designation, or like any model number behind a weapon's word."""
+    for match in _designation().finditer(document.text):
+        _, needs_hyphen = _prefixes()[match[1]]
+        if match[2] == "-" or not (needs_hyphen or match[2]):
+            yield match.start(), match.end(), _base(match[1], match[3])
+    for match in _AFTER_CUE.finditer(document.text):
+        if document.is_free(match.start(), match.end()):
+            cue = cue_before(document, match.start())
+            if cue is not None and cue.kind == "WEAPON":
+                yield match.start(), match.end(), _base(match[1], match[3])
+
+
+def _base(letters: str, number: str) -> str:
+    latin, _ = _prefixes().get(letters, (letters, False))
+    return f"{slug(latin)}-{number}"
 
 
 @cache
 def _designation() -> "regex.Pattern[str]":
     prefixes = "|".join(sorted(_prefixes(), key=len, reverse=True))
-    return regex.compile(
-        rf"(?<![\p{{L}}\d.-])({prefixes})(-| )?(\d{{1,4}})((?:[-/]?[\p{{Lu}}\d]{{1,4}})?|[a-z]\d?)(?![\p{{L}}\d])"
-    )
+    version = r"(?:[-/]?[\p{Lu}\d]{1,4}|[a-z]\d?)?"
+    return regex.compile(rf"(?<![\p{{L}}\d.-])({prefixes})(-| )?(\d{{1,4}}){version}(?![\p{{L}}\d])")
 
 
 @cache
@@ -31,41 +78,8 @@ def _prefixes() -> dict[str, tuple[str, bool]]:
     """Return for each written prefix its Latin form and whether it needs the hyphen."""
     table = read_table("designations.yaml")
     return {
-        form: (latin, need)
-        for need, part in ((True, "hyphen"), (False, "any"))
+        form: (latin, needs_hyphen)
+        for needs_hyphen, part in ((True, "hyphen"), (False, "any"))
         for latin, forms in table[part].items()
         for form in (latin, *forms)
     }
-
-
-def name_weapons(document: Document) -> None:
-    """Extend known weapons by their version and add what is written like a designation."""
-    for span in document.in_order():
-        if span.type is EntityType.WEAPON and (version := _VERSION.match(document.text, span.end)):
-            end = version.end()
-            if document.is_free(span.end, end):
-                document.add(Span(span.start, end, span.type, span.canonical, span.label, span.rule, span.alias))
-    for match in _BARE.finditer(document.text):
-        cue = cue_before(document, match.start()) if document.is_free(match.start(), match.end()) else None
-        if cue is not None and cue.kind == "WEAPON":
-            name = match[0]
-            document.add(
-                Span(match.start(), match.end(), EntityType.WEAPON, f"weapon:{slug(name)}", name, "designation", name)
-            )
-    for match in _designation().finditer(document.text):
-        latin, need = _prefixes()[match[1]]
-        if (need and match[2] != "-") or (match[2] == " " and len(match[1]) < 2):
-            continue
-        if document.is_free(match.start(), match.end()):
-            base = f"{latin}-{match[3]}"
-            document.add(
-                Span(
-                    match.start(),
-                    match.end(),
-                    EntityType.WEAPON,
-                    f"weapon:{base.lower()}",
-                    base,
-                    "designation",
-                    match[0],
-                )
-            )

@@ -1,0 +1,137 @@
+"""One case for each class of rule, small enough to show what it is for."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.extractor.entities import Found, Knowledge, find_entities
+from shared.models import EntityType
+
+
+def find(text: str, knowledge: Knowledge, language: str = "vi") -> list[Found]:
+    return find_entities(text, language=language, knowledge=knowledge)
+
+
+def ids(text: str, knowledge: Knowledge, language: str = "vi") -> list[tuple[str, str]]:
+    return [(item.text, item.canonical) for item in find(text, knowledge, language)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Quan hệ Nga-Ukraine xấu đi.", [("Nga", "Q159"), ("Ukraine", "Q212")]),
+        ("Trục Nga-Trung mạnh lên.", [("Nga", "Q159"), ("Trung", "Q148")]),
+        ("Ông Trung giữ vai trò trung gian ở miền Trung.", [("Trung", None)]),
+        ("Tiếng Nga khó học.", []),
+        ("Pháp luật không cho phép.", []),
+        ("Ý kiến của Ý được ghi nhận.", [("Ý", "Q38")]),
+        ("Thủ đô Washington đón bang Washington.", [("Washington", "Q61"), ("Washington", "Q1223")]),
+        ("Thành phố Krasnoarmeysk, tức Pokrovsk.", [("Krasnoarmeysk", "gn:704422"), ("Pokrovsk", "gn:704422")]),
+        ("Tỉnh Kherson khác thành phố Kherson.", [("Kherson", "loc:kherson-oblast"), ("Kherson", "gn:706448")]),
+    ],
+)
+def test_ambiguous_names(text: str, expected: list[tuple[str, str | None]], knowledge: Knowledge) -> None:
+    found = ids(text, knowledge)
+    assert [surface for surface, _ in found] == [surface for surface, _ in expected]
+    assert all(wanted in (None, identifier) for (_, identifier), (_, wanted) in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        ("Он поговорил с Владимиром Зеленским.", "ru", "Q3874799"),
+        ("Удар по Купянску.", "ru", "gn:703656"),
+        ("Вони поїхали до Києва.", "uk", "Q1899"),
+        ("У ЛЬВОВІ ТИХО", "uk", "gn:702550"),
+    ],
+)
+def test_case_forms(text: str, language: str, expected: str, knowledge: Knowledge) -> None:
+    assert [identifier for _, identifier in ids(text, knowledge, language)] == [expected]
+
+
+def test_title_country_person_are_two_mentions(knowledge: Knowledge) -> None:
+    assert ids("Tổng thống Nga Vladimir Putin phát biểu.", knowledge) == [("Nga", "Q159"), ("Vladimir Putin", "Q7747")]
+
+
+def test_initials_belong_to_the_name(knowledge: Knowledge) -> None:
+    assert ids("Theo V.Putin. Hai bên đồng ý.", knowledge) == [("V.Putin", "Q7747")]
+
+
+def test_surname_takes_the_id_of_the_full_name(knowledge: Knowledge) -> None:
+    full, short = find("Chuyên gia Ivan Stepashkin nói. Ông Stepashkin thêm rằng chưa muộn.", knowledge)
+    assert full.canonical == short.canonical
+    assert (short.text, short.rule) == ("Stepashkin", "surname")
+
+
+def test_private_names_hold_in_one_article_only(knowledge: Knowledge) -> None:
+    (first,) = find("Chị Nga về nhà.", knowledge)
+    (second,) = find("Chị Nga đi chợ.", knowledge)
+    assert first.type is EntityType.PERSON
+    assert first.canonical != second.canonical
+
+
+def test_another_first_name_is_another_person(knowledge: Knowledge) -> None:
+    assert ids("Melania Trump đến Kiev.", knowledge)[0][1] != "Q22686"
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "surface"),
+    [
+        ("Bộ Quốc phòng Nga xác nhận.", "vi", "Bộ Quốc phòng Nga"),
+        ("The Russian Defence Ministry confirmed it.", "en", "Russian Defence Ministry"),
+        ("В Минобороны России подтвердили.", "ru", "Минобороны России"),
+    ],
+)
+def test_ministries_take_their_country_in(text: str, language: str, surface: str, knowledge: Knowledge) -> None:
+    (found,) = find(text, knowledge, language)
+    assert (found.text, found.canonical) == (surface, "org:ministry-of-defence-russia")
+
+
+@pytest.mark.parametrize(
+    "text", ["Quân đội Nga tiến lên.", "Chính quyền Nga im lặng.", "Bộ trưởng Quốc phòng Nga nói."]
+)
+def test_descriptions_mark_the_country_only(text: str, knowledge: Knowledge) -> None:
+    assert ids(text, knowledge) == [("Nga", "Q159")]
+
+
+@pytest.mark.parametrize(
+    ("text", "surface", "identifier"),
+    [
+        ("Tiêm kích Su-34M cất cánh.", "Su-34M", "weapon:su-34"),
+        ("Máy bay F-16V hạ cánh.", "F-16V", "Q100026"),
+        ("Tên lửa Iskander-M bay qua.", "Iskander-M", "weapon:iskander"),
+        ("UAV Geran-2 giống Shahed.", "Geran-2", "weapon:shahed-136"),
+    ],
+)
+def test_designations(text: str, surface: str, identifier: str, knowledge: Knowledge) -> None:
+    found = find(text, knowledge)[0]
+    assert (found.text, found.canonical) == (surface, identifier)
+
+
+def test_units_by_number(knowledge: Knowledge) -> None:
+    (vietnamese,) = find("Lữ đoàn cơ giới 47 rút lui.", knowledge)
+    (english,) = find("The 47th Mechanized Brigade withdrew.", knowledge, "en")
+    assert vietnamese.canonical == english.canonical == "org:brigade-47"
+
+
+def test_headlines_in_capitals(knowledge: Knowledge) -> None:
+    assert ids("NGA SẴN SÀNG ĐÀM PHÁN VỚI UKRAINE", knowledge) == [("NGA", "Q159"), ("UKRAINE", "Q212")]
+
+
+def test_decomposed_text_keeps_its_offsets(knowledge: Knowledge) -> None:
+    text = unicodedata.normalize("NFD", "Bộ Quốc phòng Nga nói về Kyiv.")
+    first, second = find(text, knowledge)
+    assert unicodedata.normalize("NFC", first.text) == "Bộ Quốc phòng Nga"
+    assert text[second.start : second.end] == "Kyiv"
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=st.text(alphabet="Ngaà́ Mỹ-Ukraine.“”\n V.Путіна'’ 47", max_size=60))
+def test_any_text_gives_ordered_mentions(text: str, knowledge: Knowledge) -> None:
+    end = 0
+    for item in find(text, knowledge):
+        assert end <= item.start < item.end <= len(text)
+        assert item.text == text[item.start : item.end]
+        end = item.end
