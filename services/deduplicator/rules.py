@@ -29,7 +29,9 @@ MIN_SHINGLES: Final = 8
 """Texts of fewer shingles are copies only when they are the same text: nothing can be estimated from so few."""
 
 STORY_SIMILARITY: Final = 0.28
-"""Two articles whose terms, weighted by rarity, are at least so alike (cosine) are on one event."""
+"""Two articles are on one event when their terms, weighted by rarity, are at least so alike (cosine) …"""
+STORY_EVIDENCE: Final = 1.5
+"""… and the terms they share are so much rarer than common ones (sum over them, see `StoryIndex.likeness`)."""
 SHARED_TEXT: Final = 0.25
 """Two articles that share so much text word for word, a paragraph of background, need less likeness of terms …"""
 STORY_SIMILARITY_SHARING: Final = 0.12

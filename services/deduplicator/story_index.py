@@ -26,6 +26,8 @@ _NEIGHBOUR_BUCKETS: Final = (0, -1, -2, 1, 2)
 _FREQUENCY_SLOTS: Final = 1 << 18
 _PRIOR_ARTICLES: Final = 60
 """Articles without any of the terms, assumed before the first one: a new window knows no frequencies."""
+_COMMON_RARITY: Final = 2.0
+"""Logarithm of the inverse frequency up to which a term says nothing: about one article in seven holds it."""
 _TERM_SHIFT: Final = MAX_WEIGHT.bit_length()
 _PAIRS: Final = np.triu_indices(_PAIRED_TERMS, 1)
 _SPREAD_FIRST: Final = np.uint32(0x9E3779B1)
@@ -58,8 +60,8 @@ class StoryIndex:
         """Return the keys of an article at a time (seconds): its rarest terms, one by one and in pairs, within some days."""
         return self._timeless_keys(terms) ^ _bucket(time // _BUCKET_SECONDS)
 
-    def related(self, terms: Words, time: int, oldest: int) -> tuple[npt.NDArray[np.int64], Floats]:
-        """Return the slots of articles near in time that share rare terms, and how alike each is (cosine, 0 to 1).
+    def related(self, terms: Words, time: int, oldest: int) -> tuple[npt.NDArray[np.int64], Floats, Floats]:
+        """Return the slots of articles near in time that share rare terms, and the `likeness` of each.
 
         When there are many, those that share most keys are scored, of these the earliest after the slot of `oldest`.
         """
@@ -69,7 +71,7 @@ class StoryIndex:
         likeliest = sorted(shared, key=lambda slot: (-shared[slot], (slot - oldest) % capacity))
         self.unscored += max(0, len(likeliest) - MAX_SCORED)
         slots = np.array(likeliest[:MAX_SCORED], np.int64)
-        return slots, self.cosines(terms, slots)
+        return slots, *self.likeness(terms, slots)
 
     def _timeless_keys(self, terms: Words) -> Words:
         """Return the keys of an article's rarest terms, one by one and in pairs, before time is mixed in."""
@@ -79,26 +81,33 @@ class StoryIndex:
         keys: Words = np.concatenate((rarest[:_SINGLE_KEYS], pairs)) * _SPREAD_SECOND
         return keys
 
+    def _rarity(self, terms: Words) -> Floats:
+        """Return the logarithm of the inverse frequency of each term."""
+        rarity: Floats = np.log((self._articles + 1 + _PRIOR_ARTICLES) / (self._frequency[_place(terms)] + 1.0))
+        return rarity
+
     def _values(self, terms: Words) -> Floats:
-        """Return weight times rarity (the logarithm of the inverse frequency) of each term."""
-        frequency = self._frequency[_place(terms)]
-        rarity = np.log((self._articles + 1 + _PRIOR_ARTICLES) / (frequency + 1.0))
-        values: Floats = (terms & np.uint32(MAX_WEIGHT)) * rarity
+        values: Floats = (terms & np.uint32(MAX_WEIGHT)) * self._rarity(terms)
         return values
 
-    def cosines(self, terms: Words, slots: npt.NDArray[np.int64]) -> Floats:
-        """Return how alike an article's terms and those of each slot are (0 to 1); 0 for a slot that holds a copy."""
+    def likeness(self, terms: Words, slots: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """Return how alike an article's terms and those of each slot are: as a cosine (0 to 1), and as evidence.
+
+        Evidence is how much rarer than common the shared terms are, all in all: two short notes that name nothing but two
+        capitals are alike without it. Both are 0 for a slot that holds a copy.
+        """
         if not len(terms):
-            return np.zeros(len(slots))
+            return np.zeros(len(slots)), np.zeros(len(slots))
         order = np.argsort(terms)
         mine, my_values = terms[order] >> _TERM_SHIFT, self._values(terms[order])
         theirs = self._terms[slots]
-        their_values = self._values(theirs)
+        weights, rarity = theirs & np.uint32(MAX_WEIGHT), self._rarity(theirs)
         at = np.minimum(np.searchsorted(mine, theirs >> _TERM_SHIFT), len(mine) - 1)
-        common = (mine[at] == theirs >> _TERM_SHIFT) * their_values * my_values[at]
-        norms = np.sqrt((their_values**2).sum(axis=1) * (my_values**2).sum())
-        cosines: Floats = common.sum(axis=1) / np.maximum(norms, 1e-9)
-        return cosines
+        shared = (mine[at] == theirs >> _TERM_SHIFT) & (weights > 0)
+        products = (shared * weights * rarity * my_values[at]).sum(axis=1)
+        norms = np.sqrt(((weights * rarity) ** 2).sum(axis=1) * (my_values**2).sum())
+        evidence = (shared * np.maximum(rarity - _COMMON_RARITY, 0)).sum(axis=1)
+        return products / np.maximum(norms, 1e-9), evidence
 
     def add(self, slot: int, terms: Words, keys: Words) -> int:
         """Count an article's terms and put it under its keys; return which keys took it, as bits."""

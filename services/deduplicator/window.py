@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from services.deduplicator.index import KeyIndex
 from services.deduplicator.rows import Row, Words, pack_id, pack_row, row_order, unpack_id, unpack_row
-from services.deduplicator.rules import STORY_SIMILARITY, estimated_containment
+from services.deduplicator.rules import STORY_EVIDENCE, STORY_SIMILARITY, estimated_containment
 from services.deduplicator.sketching import PERMUTATIONS, PHRASE_KEYS
 from services.deduplicator.story_index import KEYS_A_STORY, STORY_DAYS, StoryIndex
 
@@ -147,15 +147,16 @@ class Window:
         )
         self._unverified += max(0, len(likeliest) - MAX_VERIFIED)
         kept = likeliest[:MAX_VERIFIED]
-        kinship = self._stories.cosines(row.terms, np.array([slot for _, _, slot, _ in kept], np.int64)).tolist()
+        kinship = self._stories.likeness(row.terms, np.array([slot for _, _, slot, _ in kept], np.int64))[0].tolist()
         found = [(self._id(slot), alike, kin) for (_, _, slot, alike), kin in zip(kept, kinship, strict=True)]
         return [Candidate(name, self._row(name), alike, kin) for name, alike, kin in found if name != besides]
 
     def related(self, row: Row, now: int, *, besides: str) -> list[Related]:
         """Return the articles on what may be the same event, the likeliest first; never the article `besides` itself."""
-        slots, scores = self._stories.related(row.terms, row.time, self._oldest)
+        slots, scores, evidence = self._stories.related(row.terms, row.time, self._oldest)
         near = np.abs(self._times[slots].astype(np.int64) - row.time) <= STORY_DAYS * _DAY_SECONDS
         near &= (self._entered[slots] + self._seconds >= now) & (scores >= STORY_SIMILARITY)
+        near &= evidence >= STORY_EVIDENCE
         found = sorted(
             zip((-scores[near]).tolist(), self._orders(slots[near]).tolist(), slots[near].tolist(), strict=True)
         )
