@@ -6,6 +6,7 @@ The file cannot be started in CI, so it is held against the code instead: comman
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -264,12 +265,21 @@ def commands(compose: Compose, project: Path) -> Iterator[str]:
             if not (project / service["entrypoint"][-1]).is_file():
                 yield f"{name}: {service['entrypoint'][-1]} does not exist"
             continue
-        try:
-            parse(cli, IMAGE, [str(word) for word in service.get("command", [])])
-        except click.exceptions.Exit:
-            continue
-        except click.ClickException as refusal:
-            yield f"{name}: {refusal.format_message()}"
+        refused = refusal(tuple(str(word) for word in service.get("command", [])))
+        if refused:
+            yield f"{name}: {refused}"
+
+
+@cache
+def refusal(arguments: tuple[str, ...]) -> str:
+    """Return why `frontwire` does not take these arguments, empty when it does."""
+    try:
+        parse(cli, IMAGE, list(arguments))
+    except click.exceptions.Exit:
+        return ""
+    except click.ClickException as refused:
+        return refused.format_message()
+    return ""
 
 
 def parse(command: click.Command, name: str, arguments: list[str], parent: click.Context | None = None) -> None:

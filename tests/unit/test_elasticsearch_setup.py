@@ -59,7 +59,7 @@ class Cluster(BaseHTTPRequestHandler):
 @pytest.fixture
 def cluster() -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Cluster)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     Cluster.good.clear()
     Cluster.asked.clear()
     yield f"http://127.0.0.1:{server.server_port}"
