@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import generate_latest
 from ruamel.yaml import YAML
 
 from services.commands.common import project_folder
 from shared.errors import Reason
+from shared.metrics import REGISTRY
 from shared.supervisor import SERVICES
 from tests.support.promql import Refused, known_series, labels_of
 
@@ -146,6 +148,14 @@ def test_labels_of_the_result(expression: str, labels: set[str]) -> None:
 def test_a_planted_fault_is_refused(expression: str, reason: str) -> None:
     with pytest.raises(Refused, match=re.escape(reason)):
         labels_of(expression, VALUES)
+
+
+def test_series_are_those_that_a_process_shows() -> None:
+    shown = re.findall(r"^# TYPE (\w+) (?:counter|gauge)$", generate_latest(REGISTRY).decode(), re.MULTILINE)
+    shown = [name for name in shown if not name.endswith("_created")]
+    histograms = re.findall(r"^# TYPE (\w+) histogram$", generate_latest(REGISTRY).decode(), re.MULTILINE)
+    parts = {f"{name}_{part}" for name in histograms for part in ("bucket", "count", "sum")}
+    assert known_series().keys() == {*shown, *parts, "up"}
 
 
 def test_series_carry_the_suffixes_that_prometheus_sees() -> None:
