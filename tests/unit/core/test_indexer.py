@@ -1,0 +1,290 @@
+"""From a finished article to its document and its bulk actions."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
+import pytest
+from elastic_transport import ApiResponseMeta, ConnectionTimeout, HttpHeaders, NodeConfig
+from elastic_transport import ConnectionError as ElasticConnectionError
+from elasticsearch import ApiError
+
+from services.commands.common import project_folder
+from services.indexer import elastic
+from services.indexer.elastic import Item, RequestTooLarge, Result
+from services.indexer.run import stale_ids
+from services.indexer.transform import document, index_name, published_instant
+from services.normaliser.splitting import MAX_PARTS
+from shared.errors import Transient
+from shared.models import DateMention, UniqueArticle, index_version
+
+NOW = datetime(2025, 11, 22, 4, 0, tzinfo=UTC)
+EXAMPLES = project_folder() / "schemas/examples/articles-unique-v1"
+MAPPING = json.loads((project_folder() / "deploy/elasticsearch/news-articles.json").read_text(encoding="utf-8"))[
+    "template"
+]["mappings"]
+FULL = UniqueArticle.model_validate_json((EXAMPLES / "full.json").read_text(encoding="utf-8"))
+MINIMAL = UniqueArticle.model_validate_json((EXAMPLES / "minimal.json").read_text(encoding="utf-8"))
+
+
+def article(**changes: Any) -> UniqueArticle:
+    return UniqueArticle.model_validate(FULL.model_dump() | changes)
+
+
+def indexed(made: UniqueArticle) -> dict[str, Any]:
+    """Return the document as Elasticsearch reads it."""
+    found: dict[str, Any] = orjson.loads(
+        elastic.index_item("i", "id", 1, document(made, indexed_at=NOW)).lines.split(b"\n")[1]
+    )
+    return found
+
+
+def unlike(value: Any, mapping: dict[str, Any], where: str = "$") -> list[str]:
+    """Return where a document's keys differ from the mapping's fields, at every level."""
+    properties = mapping.get("properties")
+    if properties is None:
+        return (
+            [f"{where}: an object"]
+            if isinstance(value, dict) and mapping["type"] not in {"date_range", "flattened"}
+            else []
+        )
+    if isinstance(value, list):
+        return [line for item in value for line in unlike(item, mapping, f"{where}[]")]
+    assert isinstance(value, dict), where
+    differing = [f"{where}.{name}" for name in value.keys() ^ properties.keys()]
+    return differing + [
+        line
+        for name in value.keys() & properties.keys()
+        for line in unlike(value[name], properties[name], f"{where}.{name}")
+    ]
+
+
+@pytest.mark.parametrize("made", [FULL, MINIMAL], ids=["full", "minimal"])
+def test_the_keys_are_the_fields_of_the_mapping_at_every_level(made: UniqueArticle) -> None:
+    assert MAPPING["dynamic"] == "strict"
+    assert unlike(indexed(made), MAPPING) == []
+
+
+def test_the_full_example_fills_every_nested_level() -> None:
+    made = indexed(FULL)
+    for name in ("dates", "entities", "hits", "event_dates", "entity_ids", "keywords", "duplicate_of", "removed_rules"):
+        assert made[name], name
+
+
+def test_the_comparison_with_the_mapping_refuses_a_slip() -> None:
+    made = indexed(FULL)
+    made["dates"][0]["form"] = made["dates"][0].pop("from")
+    assert sorted(unlike(made, MAPPING)) == ["$.dates[].form", "$.dates[].from"]
+
+
+def test_the_month_is_that_of_the_first_sight_in_utc() -> None:
+    seen = datetime(2025, 12, 1, 6, 59, tzinfo=timezone(timedelta(hours=7)))
+    assert index_name(article(first_seen_at=seen)) == "news-articles-2025.11"
+    assert index_name(article(first_seen_at=seen + timedelta(minutes=1))) == "news-articles-2025.12"
+
+
+def test_versions_grow_with_revisions_and_with_decisions() -> None:
+    earlier = article(fetched_at=NOW, decision_seq=999)
+    later = article(fetched_at=NOW + timedelta(milliseconds=1), decision_seq=0)
+    assert (
+        index_version(article(fetched_at=NOW, decision_seq=0)) < index_version(earlier) < index_version(later) < 2**63
+    )
+
+
+def mention(start: str | None, end: str | None, *, anchored: bool = True) -> DateMention:
+    return DateMention.model_validate(
+        {"field": "body", "start": 0, "end": 4, "text": "ngày", "from": start, "to": end, "kind": "day", "precision": "day",
+         "rule": "vi.day", "anchor": "publication", "anchored": anchored, "known": {"month": 9}}
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "anchored", "ranges"),
+    [
+        ("2025-11-22", "2025-11-22", True, [{"gte": "2025-11-22", "lt": "2025-11-23"}]),
+        ("2025-12-01", "2025-12-31", True, [{"gte": "2025-12-01", "lt": "2026-01-01"}]),
+        ("2024-02-29", None, True, [{"gte": "2024-02-29"}]),
+        (None, "2025-11-22", True, [{"lt": "2025-11-23"}]),
+        (None, None, True, []),
+        (None, None, False, []),
+        ("9999-12-31", "9999-12-31", True, []),
+        ("2025-01-01", "9999-12-31", True, []),
+        ("0001-01-01", "0001-01-01", True, []),
+        ("0999-12-31", "1000-01-01", True, []),
+        ("1000-01-01", "2999-12-31", True, [{"gte": "1000-01-01", "lt": "3000-01-01"}]),
+    ],
+)
+def test_date_ranges(start: str | None, end: str | None, anchored: bool, ranges: list[dict[str, str]]) -> None:
+    made = indexed(article(dates=[mention(start, end, anchored=anchored)]))
+    assert made["event_dates"] == ranges
+    assert (made["dates"][0]["from"], made["dates"][0]["to"]) == (start, end)
+    assert made["dates"][0]["known"] == {"month": "9"}
+    assert made["unanchored_dates"] == int(not anchored)
+
+
+def published(value: str | None, timezone_name: str | None = None, outlet: str | None = None) -> str | None:
+    source = {"name": "Báo Mẫu", "timezone": outlet}
+    made = published_instant(article(published={"value": value, "timezone": timezone_name}, source=source))
+    return made.isoformat() if made else None
+
+
+@pytest.mark.parametrize(
+    ("value", "zone", "outlet", "instant"),
+    [
+        (None, None, None, None),
+        ("2025-11-22", None, None, "2025-11-22T00:00:00+00:00"),
+        ("2025-11-22", None, "Asia/Ho_Chi_Minh", "2025-11-22T00:00:00+07:00"),
+        ("2025-11-22", "Europe/Kyiv", "Asia/Ho_Chi_Minh", "2025-11-22T00:00:00+02:00"),
+        ("2025-11-22T08:30:00", "UTC+07:00", None, "2025-11-22T08:30:00+07:00"),
+        ("2025-11-22T08:30:00+03:00", "Asia/Ho_Chi_Minh", None, "2025-11-22T08:30:00+03:00"),
+        ("2025-11-22T08:30:00Z", None, None, "2025-11-22T08:30:00+00:00"),
+        ("9999-12-31", None, "Asia/Ho_Chi_Minh", "9999-12-31T00:00:00+07:00"),
+        ("0001-01-01", None, None, "0001-01-01T00:00:00+00:00"),
+    ],
+)
+def test_published_instants(value: str | None, zone: str | None, outlet: str | None, instant: str | None) -> None:
+    assert published(value, zone, outlet) == instant
+
+
+@pytest.mark.parametrize("zone", ["Nơi/Nào_Đó", "GMT+7", "America", "../etc/passwd", "x" * 300])
+@pytest.mark.xfail(strict=True, reason="an unknown zone name raises instead of counting as UTC")
+def test_an_unknown_time_zone_counts_as_utc(zone: str) -> None:
+    assert published("2025-11-22", zone) == "2025-11-22T00:00:00+00:00"
+
+
+def parts(part: int, total: int) -> UniqueArticle:
+    return article(article_id=f"{FULL.parent_id}#{part}", part=part, parts_total=total)
+
+
+def test_a_revision_with_fewer_parts_removes_the_stale_ones() -> None:
+    stale = stale_ids(parts(1, 3))
+    assert stale[:2] == [FULL.parent_id, f"{FULL.parent_id}#4"]
+    assert not {f"{FULL.parent_id}#{part}" for part in (1, 2, 3)} & set(stale)
+
+
+def test_a_revision_that_became_whole_removes_every_part() -> None:
+    stale = stale_ids(FULL)
+    assert stale[0] == f"{FULL.parent_id}#1"
+    assert FULL.parent_id not in stale
+    assert len(stale) == len(set(stale))
+
+
+@pytest.mark.xfail(strict=True, reason="the normaliser cuts into up to 99 parts, the indexer removes up to #20")
+def test_every_part_that_the_normaliser_can_make_is_removed() -> None:
+    assert f"{FULL.parent_id}#{MAX_PARTS}" in stale_ids(FULL)
+
+
+def test_bulk_actions() -> None:
+    item = elastic.index_item("news-articles-2025.11", "a#1", 17, {"title": "Đầu hàng"})
+    action, source, end = item.lines.split(b"\n")
+    assert json.loads(action) == {
+        "index": {"_index": "news-articles-2025.11", "_id": "a#1", "version": 17, "version_type": "external"}
+    }
+    assert (json.loads(source), end) == ({"title": "Đầu hàng"}, b"")
+    removal = elastic.delete_item("i", "a", 18)
+    assert removal.lines.count(b"\n") == 1
+    assert json.loads(removal.lines)["delete"]["version"] == 18
+
+
+@pytest.mark.parametrize(
+    ("sizes", "max_items", "max_bytes", "expected"),
+    [
+        ([], 2, 10, []),
+        ([5], 2, 10, [[5]]),
+        ([5, 5], 2, 10, [[5, 5]]),
+        ([5, 6], 2, 10, [[5], [6]]),
+        ([1, 1, 1], 2, 10, [[1, 1], [1]]),
+        ([99], 2, 10, [[99]]),
+        ([1, 99, 1], 9, 10, [[1], [99], [1]]),
+        ([3, 3], 9, 1, [[3], [3]]),
+    ],
+)
+def test_chunks(sizes: list[int], max_items: int, max_bytes: int, expected: list[list[int]]) -> None:
+    items = [Item(str(number), b"x" * size) for number, size in enumerate(sizes)]
+    made = list(elastic.chunks(items, max_items, max_bytes))
+    assert [[len(item.lines) for item in chunk] for chunk in made] == expected
+    assert [item for chunk in made for item in chunk] == items
+
+
+class Client:
+    """Answers every request with the given items, or raises."""
+
+    def __init__(self, answer: list[dict[str, Any]] | Exception) -> None:
+        self.answer = answer
+        self.body = b""
+
+    def perform_request(self, method: str, path: str, *, headers: dict[str, str], body: bytes) -> Any:
+        assert (method, path.partition("?")[0]) == ("POST", "/_bulk")
+        assert headers["content-type"] == "application/x-ndjson"
+        self.body = body
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return SimpleNamespace(body={"items": self.answer})
+
+
+def bulk(answer: Any, items: int = 1) -> list[tuple[Result, str]]:
+    client: Any = Client(answer)
+    made = elastic.bulk(client, [Item(str(number), b"{}\n") for number in range(items)])
+    assert client.body == b"{}\n" * items
+    return made
+
+
+def error(kind: str, reason: str = "vì thế", cause: str | None = None) -> dict[str, Any]:
+    return {"type": kind, "reason": reason} | ({"caused_by": {"reason": cause}} if cause else {})
+
+
+@pytest.mark.parametrize(
+    ("item", "result", "text"),
+    [
+        ({"status": 200}, Result.DONE, ""),
+        ({"status": 201}, Result.DONE, ""),
+        ({"status": 404}, Result.DONE, ""),
+        ({"status": 409, "error": error("version_conflict_engine_exception")}, Result.STALE, ""),
+        ({"status": 429, "error": error("es_rejected_execution_exception")}, Result.RETRY,
+         "es_rejected_execution_exception; vì thế"),
+        ({"status": 503, "error": error("unavailable_shards_exception")}, Result.RETRY, "unavailable_shards_exception; vì thế"),
+        ({"status": 403, "error": error("cluster_block_exception")}, Result.RETRY, "cluster_block_exception; vì thế"),
+        ({"status": 400, "error": error("index_closed_exception")}, Result.RETRY, "index_closed_exception; vì thế"),
+        ({"status": 400, "error": error("document_parsing_exception", "bad date", "year 99999")}, Result.REFUSED,
+         "document_parsing_exception; bad date; year 99999"),
+        ({"status": 400, "error": error("strict_dynamic_mapping_exception")}, Result.REFUSED,
+         "strict_dynamic_mapping_exception; vì thế"),
+        ({"status": 403, "error": error("security_exception")}, Result.REFUSED, "security_exception; vì thế"),
+        ({"status": 500}, Result.REFUSED, ""),
+    ],
+)  # fmt: skip
+def test_what_each_answer_means(item: dict[str, Any], result: Result, text: str) -> None:
+    assert bulk([{"index": item}]) == [(result, text)]
+
+
+def test_answers_come_in_the_order_of_the_items() -> None:
+    answers = [{"index": {"status": 201}}, {"delete": {"status": 404}}, {"index": {"status": 409}}]
+    assert [result for result, _ in bulk(answers, items=3)] == [Result.DONE, Result.DONE, Result.STALE]
+
+
+def api_error(status: int) -> ApiError:
+    meta = ApiResponseMeta(status, "1.1", HttpHeaders(), 0.0, NodeConfig("http", "127.0.0.1", 9200))
+    return ApiError("said no", meta, {})
+
+
+@pytest.mark.parametrize(
+    ("failure", "outcome"),
+    [
+        (api_error(413), RequestTooLarge),
+        (api_error(429), Transient),
+        (api_error(503), Transient),
+        (api_error(401), Transient),
+        (ElasticConnectionError("refused"), Transient),
+        (ConnectionTimeout("30 s"), Transient),
+    ],
+    ids=repr,
+)
+def test_a_request_that_fails_as_a_whole(failure: Exception, outcome: type[Exception]) -> None:
+    with pytest.raises(outcome):
+        bulk(failure)
+
+
+def test_the_shipped_template_is_read_by_its_name() -> None:
+    assert "news-articles" in elastic.templates(project_folder() / "deploy/elasticsearch")
