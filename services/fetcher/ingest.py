@@ -25,6 +25,7 @@ from shared.topics import FEED_STATE
 
 DEFAULT_SOURCE: Final = "ingest"
 _POLL_MS: Final = 500
+_CLOSE_SECONDS: Final = 10.0
 
 
 def ingest(
@@ -41,11 +42,11 @@ def ingest(
     when Kafka is away.
     """
     feed = Feed(name=source, paths=tuple(paths), timezone=timezone)
-    producer = make_producer(settings, f"{STAGE}-ingest")
+    outbox = Outbox(make_producer(settings, f"{STAGE}-ingest"))
     try:
-        return asyncio.run(_ingest(feed, _remembered(settings, feed.host), Outbox(producer), on_batch))
+        return asyncio.run(_ingest(feed, _remembered(settings, feed.host), outbox, on_batch))
     finally:
-        producer.close(timeout=10)
+        outbox.close(_CLOSE_SECONDS)
 
 
 def read_once(path: Path, *, source: str = DEFAULT_SOURCE) -> list[Outgoing]:
@@ -89,7 +90,6 @@ async def _ingest(feed: Feed, book: HostBook, outbox: Outbox, on_batch: Callable
         return await asyncio.to_thread(visit.run)
     finally:
         await parser.close()
-        outbox.close()
 
 
 def _remembered(settings: Settings, host: str) -> HostBook:

@@ -1,13 +1,15 @@
 """What leaves the fetcher: raw articles, refusals, and the one way to send them that waits for the acknowledgement."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from kafka.errors import KafkaError
+import structlog
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from shared import headers as record_headers
 from shared import metrics
@@ -18,8 +20,10 @@ from shared.stage import Outcome, Outgoing, Record, article_message, message_siz
 from shared.topics import ARTICLES_RAW
 
 STAGE: Final = "fetcher"
-ACKNOWLEDGED_WITHIN_SECONDS: Final = 130.0
 _SENDERS: Final = 8
+_LOOK_EVERY_SECONDS: Final = 0.5
+
+log = structlog.get_logger("frontwire.fetcher.outbox")
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Outbox:
 
     def __init__(self, producer: Any) -> None:
         self._producer = producer
+        self._closing = threading.Event()
         self._senders = ThreadPoolExecutor(_SENDERS, thread_name_prefix="outbox")
 
     def send(self, messages: Sequence[Outgoing]) -> None:
@@ -47,7 +52,7 @@ class Outbox:
         try:
             deliveries = [send(self._producer, message) for message in messages]
             for delivery in deliveries:
-                delivery.get(timeout=ACKNOWLEDGED_WITHIN_SECONDS)
+                self._wait(delivery)
         except KafkaError as error:
             raise Transient(f"Kafka did not acknowledge: {error!r}") from error
 
@@ -56,9 +61,25 @@ class Outbox:
         if messages:
             await asyncio.get_running_loop().run_in_executor(self._senders, self.send, messages)
 
-    def close(self) -> None:
-        """Let what is under way finish."""
+    def close(self, seconds: float) -> None:
+        """Let what is under way finish for so many seconds, then give up on it: nothing claims that it was sent."""
+        try:
+            self._producer.close(timeout=seconds)
+        except KafkaError as error:
+            log.warning("messages_left", reason=repr(error)[:200])
+        self._closing.set()
         self._senders.shutdown(wait=True, cancel_futures=True)
+
+    def _wait(self, delivery: Any) -> None:
+        """Wait for one acknowledgement; the producer itself gives up after its delivery timeout."""
+        while True:
+            try:
+                delivery.get(timeout=_LOOK_EVERY_SECONDS)
+            except KafkaTimeoutError:
+                if delivery.is_done or self._closing.is_set():
+                    raise
+            else:
+                return
 
 
 def article_outcome(article: RawArticle, origin: str, now: datetime) -> Outcome:

@@ -27,6 +27,8 @@ COMMIT_EVERY_SECONDS: Final = 0.5
 # The revoke callback holds up heartbeats: it may wait for the event loop this long, far below the session timeout.
 _DROP_WITHIN_SECONDS: Final = 2.0
 _KAFKA_RETRY_SECONDS: Final = 1.0
+_COMMIT_WITHIN_MS: Final = 2_000
+_STOP_WITHIN_SECONDS: Final = 5.0
 
 log = structlog.get_logger("frontwire.fetcher.ownership")
 
@@ -54,7 +56,11 @@ class Owner(Protocol):
 
 
 class Ownership:
-    """The consumer's thread. `start` it from the event loop that owns `owner`; `stop` commits and leaves the group."""
+    """The consumer's thread. `start` it from the event loop that owns `owner`; `stop` commits and leaves the group.
+
+    `assigned` says whether this copy has a place in the group, `behind` how many page tasks were not read yet, `failed` what
+    ended the thread.
+    """
 
     def __init__(self, settings: Settings, owner: Owner, loop: asyncio.AbstractEventLoop) -> None:
         self._owner = owner
@@ -64,15 +70,10 @@ class Ownership:
         self._committed: dict[int, int] = {}
         self._commit_at = 0.0
         self.assigned = False
+        self.behind = 0
         self.failed: BaseException | None = None
-        self._consumer = make_consumer(
-            settings,
-            GROUP,
-            f"{STAGE}-{settings.worker_id}",
-            partition_assignment_strategy=[RangePartitionAssignor],
-            max_partition_fetch_bytes=1024 * 1024,
-            fetch_max_bytes=8 * 1024 * 1024,
-        )
+        self._settings = settings
+        self._consumer: Any = None
         self._thread = threading.Thread(target=self._run, name="ownership", daemon=True)
 
     def start(self) -> None:
@@ -82,26 +83,39 @@ class Ownership:
     async def stop(self) -> None:
         """Commit what is finished, leave the group, end the thread."""
         self._stopping.set()
-        await asyncio.to_thread(self._thread.join, 8.0)
+        await asyncio.to_thread(self._thread.join, _STOP_WITHIN_SECONDS)
 
     def alive(self) -> bool:
         """Return whether the thread still runs."""
         return self._thread.is_alive()
 
     def _run(self) -> None:
-        self._consumer.subscribe([FEED_STATE.name, PAGES_TO_FETCH.name], listener=_Listener(self))
         try:
             while not self._stopping.is_set():
                 try:
+                    if self._consumer is None:
+                        self._consumer = self._join()
                     self._turn()
                 except KafkaError as error:
                     log.warning("kafka_unwell", reason=repr(error)[:200])
                     self._stopping.wait(_KAFKA_RETRY_SECONDS)
+            if self._consumer is not None:
+                self._close()
         except Exception as bug:
             log.exception("ownership_failed")
             self.failed = bug
-        finally:
-            self._close()
+
+    def _join(self) -> Any:
+        consumer = make_consumer(
+            self._settings,
+            GROUP,
+            f"{STAGE}-{self._settings.worker_id}",
+            partition_assignment_strategy=[RangePartitionAssignor],
+            max_partition_fetch_bytes=1024 * 1024,
+            fetch_max_bytes=8 * 1024 * 1024,
+        )
+        consumer.subscribe([FEED_STATE.name, PAGES_TO_FETCH.name], listener=_Listener(self))
+        return consumer
 
     def _turn(self) -> None:
         polled: dict[TopicPartition, list[Any]] = self._consumer.poll(timeout_ms=POLL_MS, max_records=500)
@@ -113,6 +127,15 @@ class Ownership:
                 (rows if message.topic == FEED_STATE.name else tasks).append(record_of(message))
         self._pace(self._on_loop(self._hand_over(rows, tasks, self._finished_loading())))
         self._commit(force=False)
+        self.behind = self._unread()
+
+    def _unread(self) -> int:
+        """Return the number of page tasks that were not read yet."""
+        pages = [partition for partition in self._consumer.assignment() if partition.topic == PAGES_TO_FETCH.name]
+        ends = {partition: self._consumer.highwater(partition) for partition in pages}
+        return sum(
+            max(0, end - self._consumer.position(partition)) for partition, end in ends.items() if end is not None
+        )
 
     async def _hand_over(self, rows: list[Record], tasks: list[Record], loaded: list[int]) -> set[int]:
         """Give the owner what was read; return what to read no further. Rows count only until their partition is ready."""
@@ -163,11 +186,12 @@ class Ownership:
         }
         if not changed:
             return
+        offsets = {
+            TopicPartition(PAGES_TO_FETCH.name, partition): OffsetAndMetadata(offset, "", -1)
+            for partition, offset in changed.items()
+        }
         try:
-            self._consumer.commit({
-                TopicPartition(PAGES_TO_FETCH.name, partition): OffsetAndMetadata(offset, "", -1)
-                for partition, offset in changed.items()
-            })  # fmt: skip
+            self._consumer.commit(offsets, timeout_ms=_COMMIT_WITHIN_MS)
             self._committed.update(changed)
         except CommitFailedError:
             log.warning("commit_lost", reason="the partitions moved to another copy; it will fetch the pages again")
@@ -181,9 +205,9 @@ class Ownership:
     def _close(self) -> None:
         try:
             self._commit(force=True)
-        except Exception as error:  # the process ends: what is not committed is done again
-            log.warning("commit_failed", reason=repr(error)[:200])
-        self._consumer.close(autocommit=False)
+            self._consumer.close(autocommit=False, timeout_ms=_COMMIT_WITHIN_MS)
+        except KafkaError as error:  # what is not committed is done again
+            log.warning("left_without_goodbye", reason=repr(error)[:200])
         self.assigned = False
 
     def revoked(self, partitions: Iterable[TopicPartition]) -> None:

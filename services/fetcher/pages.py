@@ -102,6 +102,10 @@ class PageDesk:
         """Return the number of tasks not finished."""
         return sum(len(window.waiting) for window in self._windows.values())
 
+    def oldest_ms(self) -> int | None:
+        """Return the Kafka time of the oldest task not finished in ms, None when none waits."""
+        return min((queue[0].timestamp_ms for queue in self._queues.values() if queue), default=None)
+
     async def drop(self, partitions: set[int]) -> None:
         """Stop work on partitions that belong to another copy from now on."""
         hosts = [host for host, queue in self._queues.items() if queue and queue[0].partition in partitions]

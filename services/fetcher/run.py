@@ -1,6 +1,9 @@
 """The fetcher: feeds of the web and of folders to articles-raw-v1. Wiring only; the rules are in the modules beside this one."""
 
 import asyncio
+import contextlib
+import queue
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,17 +23,19 @@ from services.fetcher.parsing import Parser
 from services.fetcher.scheduler import Scheduler
 from services.fetcher.state import StateBook
 from services.fetcher.web import Web
+from shared import metrics
 from shared.kafka_clients import make_producer
 from shared.reload import Reloading
 from shared.service import Service, service
 from shared.settings import Settings
+from shared.topics import FEED_STATE
 
 __all__ = ["ingest", "read_once", "run"]
 
 FEEDS_FILE: Final = "feeds.yaml"
 TICK_SECONDS: Final = 0.25
 CONNECT_AGAIN_SECONDS: Final = 1.0
-CLOSE_SECONDS: Final = 3.0
+CLOSE_SECONDS: Final = 2.0
 
 log = structlog.get_logger("frontwire.fetcher")
 
@@ -51,12 +56,22 @@ def follow_feeds(path: Path) -> Reloading[Feeds]:
 
 def connect(running: Service) -> KafkaProducer | None:
     """Return a producer as soon as Kafka answers, or None when the process is asked to stop first."""
+    made: queue.SimpleQueue[KafkaProducer] = queue.SimpleQueue()
+
+    def attempt() -> None:
+        while not running.stopping.is_set():
+            try:
+                made.put(make_producer(running.settings, f"{STAGE}-{running.settings.worker_id}"))
+                return
+            except KafkaError as error:
+                log.warning("waiting_for_kafka", reason=repr(error)[:200])
+                running.stopping.wait(CONNECT_AGAIN_SECONDS)
+
+    # The constructor waits for a broker up to half a minute: in a thread of its own it does not hold up a stop.
+    threading.Thread(target=attempt, name="connect", daemon=True).start()
     while not running.stopping.is_set():
-        try:
-            return make_producer(running.settings, f"{STAGE}-{running.settings.worker_id}")
-        except KafkaError as error:
-            log.warning("waiting_for_kafka", reason=repr(error)[:200])
-            running.stopping.wait(CONNECT_AGAIN_SECONDS)
+        with contextlib.suppress(queue.Empty):
+            return made.get(timeout=TICK_SECONDS)
     return None
 
 
@@ -77,14 +92,21 @@ async def _serve(running: Service, feeds: Reloading[Feeds], producer: KafkaProdu
         try:
             while not running.stopping.is_set() and not failures and ownership.failed is None:
                 scheduler.tick()
+                _observe_lag(desk, ownership)
                 await asyncio.sleep(TICK_SECONDS)
         finally:
             await ownership.stop()
-            await asyncio.to_thread(producer.close, CLOSE_SECONDS)
+            await scheduler.drop(set(range(FEED_STATE.partitions)))
+            await asyncio.to_thread(outbox.close, CLOSE_SECONDS)
             await parser.close()
-            outbox.close()
     for failure in (*failures, *([ownership.failed] if ownership.failed else [])):
         raise failure
+
+
+def _observe_lag(desk: PageDesk, ownership: Ownership) -> None:
+    oldest = desk.oldest_ms()
+    metrics.LAG_RECORDS.labels(STAGE).set(desk.waiting() + ownership.behind)
+    metrics.LAG_SECONDS.labels(STAGE).set(max(0.0, _now().timestamp() - oldest / 1000) if oldest else 0.0)
 
 
 def _now() -> datetime:

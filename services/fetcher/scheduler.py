@@ -80,7 +80,6 @@ class Scheduler:
             if edited or max(due_at(feed, state_of(book, feed), now), self._not_before.get(feed.name, now)) <= now:
                 self._start(feed, book)
             self._configured[feed.name] = feed
-        metrics.LAG_RECORDS.labels(STAGE).set(self.desk.waiting())
 
     def visiting(self) -> set[str]:
         """Return the names of the feeds whose visit is under way."""

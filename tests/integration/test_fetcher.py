@@ -179,6 +179,20 @@ def test_bad_files_are_dead_letters_and_their_neighbours_pass(wire: Wire, tmp_pa
     assert letters["invalid_utf8"].record.value == b'{"text": "\xff"}'
 
 
+def test_a_stop_is_prompt_and_loses_nothing_while_the_broker_is_away(wire: Wire, tmp_path: Path) -> None:
+    first = write_lines(tmp_path / "inbox" / "a.jsonl", "away.example", range(50))
+    write_feeds(wire, files_feed("inbox", tmp_path / "inbox"))
+    wire.start(FETCHER)
+    wait_until(lambda: wire.metric("fetcher", "frontwire_records_out_total") == 50, "the first articles")
+    wire.stop_engine("kafka")
+    second = write_lines(tmp_path / "inbox" / "b.jsonl", "away.example", range(50, 90))
+    time.sleep(3)
+    stop(wire)
+    wire.start_engine("kafka")
+    wire.restart("fetcher")
+    wait_until(lambda: {article.article_id for article in articles(wire)} == first | second, "the other articles")
+
+
 def test_files_are_ingested_once(wire: Wire, tmp_path: Path) -> None:
     ids = write_lines(tmp_path / "a.jsonl", "ingest.example", range(700))
     (tmp_path / "b.html").write_text(

@@ -191,6 +191,7 @@ def test_partitions_that_went_to_another_copy_are_let_go() -> None:
             [task(0, "https://x.example/1", 0), task(1, "https://x.example/2", 0), task(0, "https://y.example/1", 1)]
         )
         await asyncio.sleep(0)
+        assert (desk.waiting(), desk.oldest_ms()) == (3, 0)
         await desk.drop({0})
         assert desk.committable() == {1: 0}
         room.gate.set()
