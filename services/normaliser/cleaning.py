@@ -21,6 +21,7 @@ _LONGEST_BARE_CAPTION = 110  # after a prefix, without a credit
 _MOST_TEASERS = {"insert": 3, "related": 8}
 _MOST_OPENINGS = 4  # prefix, dateline, a second dateline
 _LONGEST_TEASER = 140
+_BOTTOM_LINES = 3  # a date line that closes an article stands within so many
 _TOP_LINES = 5  # a by-line that opens an article stands within so many lines
 
 _SENTENCE_BREAK = re.compile(r"(?<![\s.(][^\W\d_])(?<!^[^\W\d_])[.!?…][\"”»')]*\s+(?=[\"“«„(]?[^\W_a-zа-яёіїєґ])")
@@ -196,7 +197,8 @@ def _cut_whole_line(lines: Sequence[Line], index: int, rules: Selection, dates: 
         for teaser in teasers:
             teaser.remove(found[0].id, found[0].family)
         return 1 + len(teasers)
-    if may_open and len(line.text) <= MAX_LENGTH and (moment := _visible_date(line.text, dates)):
+    closes = index >= len(lines) - _BOTTOM_LINES and not any(later.is_paragraph for later in lines[index + 1 :])
+    if (may_open or closes) and len(line.text) <= MAX_LENGTH and (moment := _visible_date(line.text, dates)):
         line.visible = moment
         line.remove("any.other.visible-date", "other")
         return 1

@@ -25,6 +25,7 @@ FAMILY_SPACE: Final = "space"
 FAMILIES: Final = frozenset({FAMILY_CONTROL, FAMILY_ENCODING, FAMILY_ENTITY, FAMILY_FORM, FAMILY_SPACE})
 
 _MAX_ROUNDS = 4
+_MIN_MISREAD_LETTERS = 4
 _MAX_MISREADINGS = 3  # UTF-8 read as windows-1252 and written as UTF-8 again, and again
 _MIN_LEGACY_SHARE = (
     0.5  # of the odd words that must become Vietnamese syllables before a text counts as TCVN3 or cp1258
@@ -45,7 +46,7 @@ _SUSPECT = re.compile(
 )
 _BEYOND_ONE_BYTE = re.compile(
     "[^\x00-\xff\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013\u2014\u2018-\u201a\u201c-\u201e"
-    "\u2020-\u2022\u2026\u2030\u2039\u203a\u20ac\u2122]"
+    "\u2020-\u2022\u2026\u2030\u2039\u203a\u20ac\u2122\ufffd]"
 )
 _HIGH = re.compile("[\x80-\xff]")
 _WORD = re.compile("[^\\s\"'()\\[\\].,:;!?/0-9-]+")
@@ -91,12 +92,26 @@ def _misread(text: str) -> list[Change]:
         return []
     changes: list[Change] = []
     for start, line in _by_line(text):
-        if not _HIGH.search(line) or _BEYOND_ONE_BYTE.search(line) or _only_quoted(line):
+        if not _HIGH.search(line) or _only_quoted(line):
+            continue
+        if _BEYOND_ONE_BYTE.search(line):
+            changes.extend(_shifted(change, start) for change in _partly_misread(line))
             continue
         fixed = ftfy.fix_encoding(line)
         if fixed != line:
             changes.extend(_aligned(start, line, fixed))
     return changes
+
+
+def _partly_misread(line: str) -> list[Change]:
+    """Undo the damaged words of a line that also holds sound ones; a few of them, or quoted ones, may be an example."""
+    quoted = [match.span() for match in _QUOTED.finditer(line)]
+    found = [
+        change
+        for change in _one_misreading(line)
+        if change.replacement.isalpha() and not any(start <= change.start < end for start, end in quoted)
+    ]
+    return found if len(found) >= _MIN_MISREAD_LETTERS else []
 
 
 def _only_quoted(line: str) -> bool:

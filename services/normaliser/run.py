@@ -25,5 +25,5 @@ def normaliser_stage(settings: Settings) -> Stage[RawArticle]:
 def run(settings: Settings) -> None:
     """Run the normaliser until SIGTERM."""
     stage = normaliser_stage(settings)
-    with service(STAGE, settings, handle_signals=False) as running:
+    with service(STAGE, settings) as running:
         faust_runner.run(running, faust_runner.Stateless(stage))
