@@ -19,7 +19,7 @@ from faust import SASLCredentials, SSLCredentials
 
 from shared import metrics
 from shared.errors import Transient
-from shared.kafka_clients import HEARTBEAT_INTERVAL_MS, SESSION_TIMEOUT_MS
+from shared.kafka_clients import HEARTBEAT_INTERVAL_MS, SESSION_TIMEOUT_MS, wait_for_broker
 from shared.service import Service
 from shared.settings import Settings
 from shared.stage import Outcome, Record, Stage
@@ -220,6 +220,7 @@ class StageRunner:
         self._stop()
 
     def _register_health(self, service: Service) -> None:
+        metrics.announce(self.name)
         service.health.live_when(self.name, lambda: repr(self.failed) if self.failed else None)
         service.health.ready_when(
             f"{self.name}-partitions", lambda: None if self._assigned() else "waiting for partitions"
@@ -235,8 +236,8 @@ class StageRunner:
         if not self._assigned():
             return 0
         # Faust keeps what the broker said at the assignment only here; its monitor knows only this process's own commits.
-        committed = self.app.consumer._committed_offset
-        assigned = self.app.consumer.assignment()
+        consumer: Any = self.app.consumer
+        committed, assigned = consumer._committed_offset, consumer.assignment()
         return sum(
             max(0, end - (committed[partition] or 0))
             for partition, end in self.app.monitor.tp_end_offsets.items()
@@ -281,7 +282,8 @@ def run(service: Service, *workers: Stateless | Stateful) -> None:
 
     Each stage is a Faust app of its own: its consumer group scales by itself.
     """
-    asyncio.run(_run(service, workers))
+    if wait_for_broker(service.settings, service.stopping):
+        asyncio.run(_run(service, workers))
 
 
 async def _run(service: Service, workers: Sequence[Stateless | Stateful]) -> None:
@@ -289,6 +291,8 @@ async def _run(service: Service, workers: Sequence[Stateless | Stateful]) -> Non
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stopping.set)
+    if service.stopping.is_set():
+        return
     runners = [StageRunner(worker, service, stopping.set) for worker in workers]
     await asyncio.gather(*(runner.run(stopping) for runner in runners))
     for runner in runners:

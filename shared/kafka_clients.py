@@ -4,17 +4,23 @@ Figures behind the settings: linger 20 ms and 256 KiB batches send 16,000 messag
 session timeout of 45 s stalls a restart, and the default reconnect backoff of 30 s doubles the gap after a broker restart.
 """
 
+import threading
 from typing import Any, Final
 
+import structlog
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaError
 
 from shared.settings import Settings
 from shared.stage import Outgoing, Record
 from shared.topics import MAX_DERIVED_BYTES
 
+log = structlog.get_logger("frontwire.kafka")
+
 SESSION_TIMEOUT_MS: Final = 6_000
 HEARTBEAT_INTERVAL_MS: Final = 2_000
-_RECONNECT: Final = {"reconnect_backoff_ms": 100, "reconnect_backoff_max_ms": 1_000}
+# A client that finds no broker says so after 3 s instead of 30: whoever waits for Kafka must still stop within 10 s.
+_RECONNECT: Final = {"reconnect_backoff_ms": 100, "reconnect_backoff_max_ms": 1_000, "bootstrap_timeout_ms": 3_000}
 
 
 def connection(settings: Settings) -> dict[str, Any]:
@@ -69,6 +75,19 @@ def make_consumer(settings: Settings, group: str | None, client_id: str, **optio
 def make_admin(settings: Settings) -> KafkaAdminClient:
     """Return an admin client."""
     return KafkaAdminClient(**connection(settings), client_id="frontwire-admin")
+
+
+def wait_for_broker(settings: Settings, stopping: threading.Event) -> bool:
+    """Wait until a broker answers; returns False when asked to stop first."""
+    while not stopping.is_set():
+        try:
+            make_admin(settings).close()
+        except KafkaError as error:
+            log.warning("waiting_for_kafka", reason=repr(error)[:200])
+            stopping.wait(1.0)
+        else:
+            return True
+    return False
 
 
 def send(producer: KafkaProducer, message: Outgoing) -> Any:

@@ -4,6 +4,8 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from shared.errors import Reason
+
 REGISTRY: Final = CollectorRegistry(auto_describe=True)
 
 _DELAY_BUCKETS: Final = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 900, 3600, 21600, 86400)
@@ -57,8 +59,16 @@ FEED_FAILURES: Final = Gauge(
 )
 DEDUP_WINDOW_ROWS: Final = Gauge("frontwire_dedup_window_rows", "Articles in the duplicate window.", registry=REGISTRY)
 DEDUP_CANDIDATES_CAPPED: Final = Counter(
-    "frontwire_dedup_candidates_capped_total", "Articles whose candidates were cut at the cap.", registry=REGISTRY
+    "frontwire_dedup_candidates_capped_total", "Candidate keys and candidates left out at a cap.", registry=REGISTRY
 )
 INDEX_PAUSED: Final = Gauge(
     "frontwire_index_paused", "1 while the indexer waits for Elasticsearch.", ["stage"], registry=REGISTRY
 )
+
+
+def announce(stage: str) -> None:
+    """Show a stage's counters as 0 from its start, so that the first dead letter is a change that an alert rule sees."""
+    for counter in (RECORDS_IN, RECORDS_OUT, RETRIES):
+        counter.labels(stage)
+    for reason in Reason:
+        DEAD_LETTERS.labels(stage, reason.value)

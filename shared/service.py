@@ -34,19 +34,18 @@ class Service:
 
 
 @contextmanager
-def service(name: str, settings: Settings, *, handle_signals: bool = True) -> Iterator[Service]:
-    """Set up logs and the status server for a process; SIGTERM and SIGINT set `stopping` (unless the runner handles them)."""
+def service(name: str, settings: Settings) -> Iterator[Service]:
+    """Set up logs and the status server for a process; SIGTERM and SIGINT set `stopping`."""
     logs.configure(settings.log_level, settings.log_format, service=name, worker=settings.worker_id)
     health = Health(name)
     running = Service(name, settings, health)
-    if handle_signals:
 
-        def stop(signum: int, _: FrameType | None) -> None:
-            log.info("stopping", signal=signal.Signals(signum).name)
-            running.stopping.set()
+    def stop(signum: int, _: FrameType | None) -> None:
+        log.info("stopping", signal=signal.Signals(signum).name)
+        running.stopping.set()
 
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
     if settings.stop_with_parent:
         threading.Thread(target=_follow_parent, args=(os.getppid(),), name="parent-watch", daemon=True).start()
     server = status_server.serve(health, settings.metrics_host, settings.metrics_port)

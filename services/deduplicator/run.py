@@ -1,13 +1,13 @@
 """The deduplicator's two roles, on Faust: `sketch` in any number of copies, and `decide`, one working, one standing by."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal
 
 from services.deduplicator.transform import decide, sketch
 from services.deduplicator.window import Window
 from shared import faust_runner, metrics
 from shared.faust_runner import Rows, Stateful, Stateless
-from shared.models import ExtractedArticle, SketchedArticle
+from shared.models import ExtractedArticle, SketchedArticle, UniqueArticle
 from shared.service import service
 from shared.settings import Settings
 from shared.stage import Stage
@@ -26,13 +26,13 @@ def decide_stage(rows: Rows) -> tuple[Stage[Any], Callable[[], None]]:
     """Return the stage that decides in the one order, on the rows of its table, and what to call when they are complete."""
     window = Window(rows)
     metrics.DEDUP_WINDOW_ROWS.set_function(lambda: float(len(window)))
-    stage = Stage(
-        "decide",
-        ARTICLES_SKETCHED,
-        SketchedArticle,
-        ARTICLES_UNIQUE,
-        lambda article: decide(article, window=window),
-    )
+
+    def decide_counted(article: SketchedArticle) -> Iterator[UniqueArticle]:
+        before = window.capped
+        yield from decide(article, window=window)
+        metrics.DEDUP_CANDIDATES_CAPPED.inc(window.capped - before)
+
+    stage = Stage("decide", ARTICLES_SKETCHED, SketchedArticle, ARTICLES_UNIQUE, decide_counted)
     return stage, window.rebuild
 
 
@@ -44,5 +44,5 @@ def run(settings: Settings, role: Role = "both") -> None:
     if role in ("decide", "both"):
         workers.append(Stateful("decide", TABLE, ARTICLES_SKETCHED.partitions, decide_stage))
     name = "deduplicator" if role == "both" else role
-    with service(name, settings, handle_signals=False) as running:
+    with service(name, settings) as running:
         faust_runner.run(running, *workers)

@@ -31,5 +31,5 @@ def extractor_stage(settings: Settings) -> Stage[NormalisedArticle]:
 def run(settings: Settings) -> None:
     """Run the extractor until SIGTERM."""
     stage = extractor_stage(settings)
-    with service(STAGE, settings, handle_signals=False) as running:
+    with service(STAGE, settings) as running:
         faust_runner.run(running, faust_runner.Stateless(stage))

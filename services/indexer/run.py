@@ -20,7 +20,7 @@ from services.indexer.elastic import Item, RequestTooLarge, Result
 from services.indexer.transform import ALIAS, document, index_name
 from shared import metrics
 from shared.errors import Drop, Reason, Rejected, Transient
-from shared.kafka_clients import make_consumer, make_producer, record_of, send
+from shared.kafka_clients import make_consumer, make_producer, record_of, send, wait_for_broker
 from shared.models import UniqueArticle, index_version
 from shared.service import Service, service
 from shared.settings import Settings
@@ -60,6 +60,7 @@ class Indexer:
         self.producer = make_producer(settings, f"{STAGE}-dead-letters")
         self.guard = Guard(STAGE, ARTICLES_UNIQUE)
         self.trouble: str | None = "starting"
+        metrics.announce(STAGE)
         running.health.ready_when("elasticsearch", lambda: self.trouble)
         running.health.ready_when(
             "partitions", lambda: None if self.consumer.assignment() else "waiting for partitions"
@@ -247,4 +248,5 @@ def stale_ids(article: UniqueArticle) -> list[str]:
 def run(settings: Settings) -> None:
     """Run the indexer until SIGTERM."""
     with service(STAGE, settings) as running:
-        Indexer(running).run()
+        if wait_for_broker(settings, running.stopping):
+            Indexer(running).run()
