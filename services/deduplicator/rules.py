@@ -34,7 +34,7 @@ STORY_EVIDENCE: Final = 1.5
 """… and the terms they share are so much rarer than common ones (sum over them, see `StoryIndex.likeness`)."""
 SHARED_TEXT: Final = 0.25
 """Two articles that share so much text word for word, a paragraph of background, need less likeness of terms …"""
-STORY_SIMILARITY_SHARING: Final = 0.12
+STORY_SIMILARITY_SHARING: Final = 0.2
 """… namely this, to be on one event. Text alone does not do: outlets print notes of their own under everything."""
 
 
