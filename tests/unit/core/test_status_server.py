@@ -21,6 +21,10 @@ class Face:
         self.health = Health("tried")
         self.server = status_server.serve(self.health, "127.0.0.1", 0)
 
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
     def get(self, path: str) -> tuple[int, str, bytes]:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.server.server_port}{path}", timeout=10) as answer:
@@ -46,7 +50,7 @@ def face() -> Iterator[Face]:
     made = Face()
     yield made
     # Shutting down waits for the server's next look round, half a second: not here.
-    Thread(target=lambda: (made.server.shutdown(), made.server.server_close())).start()
+    Thread(target=made.close).start()
 
 
 def test_a_process_without_troubles(face: Face) -> None:
