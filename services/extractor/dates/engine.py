@@ -15,11 +15,15 @@ from services.extractor.dates.meanings import MEANINGS, Anchors, Unanchored
 from services.extractor.dates.reading import Reading
 from services.extractor.dates.speech import Speech
 from services.extractor.dates.surface import Surface
-from services.extractor.dates.values import Period, Unit
+from services.extractor.dates.values import Period, Tense, Unit
 
 _WORD: Final = re.compile(r"\w+")
 _BEFORE: Final = 48
 """Characters before an expression that its guards may look at."""
+_YEARS: Final = frozenset({"year", "years", "same", "dir"})
+"""Fields that say which year is meant."""
+_CALENDAR_NOUN: Final = 6
+"""Room for the noun a coordinated expression may repeat, or a preposition ("và tháng 8", "and in July")."""
 _OPENING: Final = 6
 """A year this near to the beginning of a sentence opens it ("In 2014 …")."""
 _GIVEN: Final = ("month", "year", "years", "same", "months", "dir")
@@ -227,11 +231,12 @@ def _count(reading: Reading, anchors: Anchors) -> Period:
         return MEANINGS[reading.value](reading.fields, anchors)
     if reading.value == "between":
         return _range(reading, anchors)
+    if reading.value == "from_now":
+        ahead = _count(reading.inside[0], replace(anchors, tense=lambda: Tense.FUTURE))
+        return values.between(values.single(anchors.base()), ahead)
     inside = _count(reading.inside[0], anchors)
     if reading.value == "to_now":
         return values.between(inside, values.single(anchors.base()))
-    if reading.value == "from_now":
-        return values.between(values.single(anchors.base()), inside)
     return {"after": values.after, "before": values.before, "since": values.since, "until": values.until}[
         reading.value
     ](inside)
@@ -249,14 +254,11 @@ def _range(reading: Reading, anchors: Anchors) -> Period:
 
 def _lend(left: Reading, right: Reading) -> tuple[Reading, Reading]:
     """Return both ends of a range, each completed with what only the other says."""
-    if left.value == "bare_year" or right.value == "bare_year":
-        return left, right
     lent = {name: right.fields[name] for name in _GIVEN if name in right.fields}
-    years = {"year", "years", "same", "dir"}
-    if years & left.fields.keys():
-        lent = {name: value for name, value in lent.items() if name not in years}
+    if _YEARS & left.fields.keys():
+        lent = {name: value for name, value in lent.items() if name not in _YEARS}
     back = {name: left.fields[name] for name in ("month", "year", "years") if name in left.fields}
-    if years & right.fields.keys():
+    if _YEARS & right.fields.keys():
         back = {name: value for name, value in back.items() if name == "month"}
     left_value = "date" if left.value == "bare_day" else left.value
     return (
@@ -270,7 +272,7 @@ def find_mentions(text: str, language: str, published: date | None) -> list[Ment
     surface = Surface.of(text)
     found: list[Mention] = []
     rules = grammar(language)
-    readings = list(Scan(surface, rules).readings())
+    readings = _with_shared_years(list(Scan(surface, rules).readings()), surface, rules)
     for reading, period, anchor in Count(
         surface, rules, published, readings, [reading.start for reading in readings]
     ).periods():
@@ -291,6 +293,22 @@ def find_mentions(text: str, language: str, published: date | None) -> list[Ment
             )
         )
     return found
+
+
+def _with_shared_years(readings: list[Reading], surface: Surface, rules: Grammar) -> list[Reading]:
+    """Return readings where one without a year takes that of the like one it is coordinated with: "June and July 2024"."""
+    shared = readings[:]
+    for index in range(len(readings) - 2, -1, -1):
+        left, right = shared[index], shared[index + 1]
+        alike = left.value == right.value and left.rule.split(".")[0] == right.rule.split(".")[0] and not left.inside
+        if not alike or _YEARS & left.fields.keys() or not _YEARS & right.fields.keys() or "month" not in left.fields:
+            continue
+        join = rules.join.match(surface.plain, left.end)
+        gap = surface.plain[left.end : right.start]
+        if join and join.end() >= right.start - _CALENDAR_NOUN and any(character.isalpha() for character in gap):
+            years = {name: value for name, value in right.fields.items() if name in _YEARS and name != "dir"}
+            shared[index] = replace(left, fields={**left.fields, **years})
+    return shared
 
 
 def _known(reading: Reading) -> dict[str, int]:

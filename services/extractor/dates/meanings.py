@@ -85,7 +85,13 @@ def day_span(fields: Fields, anchors: Anchors) -> Period:
 
 def weekday(fields: Fields, anchors: Anchors) -> Period:
     """Read a weekday (1 is Monday) of a week, the next one, or the one that is meant; a date beside it decides."""
-    base, number = anchors.base(), fields["weekday"]
+    number = fields["weekday"]
+    if "after" in fields:
+        last = anchors.mentioned().last
+        return values.away(last, (number - last.isoweekday()) % 7 or 7, Unit.DAY)
+    base = anchors.base()
+    if fields.get("dir") == 0:
+        return values.away(values.week(base).first, number - 1, Unit.DAY)
     if "weeks" in fields:
         return values.away(values.away(base, fields["weeks"], Unit.WEEK).first, number - 1, Unit.DAY)
     if "day" in fields:

@@ -21,9 +21,7 @@ def test_a_passage_is_read_as_labelled(passage: dict[str, Any]) -> None:
     text, spans = unmarked(passage["marked"])
     published = date.fromisoformat(passage["published"]) if passage["published"] else None
     mentions = find_dates(text, language=passage["lang"], published=published)
-    found = [
-        (mention.text, (mention.from_, mention.to) if mention.anchored else "?") for mention in mentions
-    ]
+    found = [(mention.text, (mention.from_, mention.to) if mention.anchored else "?") for mention in mentions]
     assert found == [
         (text[start:end], "?" if value == "?" else interval(value))
         for (start, end), value in zip(spans, passage["values"], strict=True)
