@@ -65,8 +65,8 @@ class Window:
     A window on rows that are not empty must be rebuilt before it is asked. Rows that two writers placed at one place in the order
     (which one ordered topic rules out) are kept once.
 
-    Counters for metrics: `len(window)` rows, `nbytes` of memory in the index, `capped` keys and candidates that were left out
-    because a limit was reached, `expired` rows.
+    Counters for metrics: `len(window)` rows, `nbytes` of memory in the index, `capped` and `capped_stories` for what was
+    left out because a limit was reached, `expired` rows.
     """
 
     def __init__(self, rows: MutableMapping[str, Any], *, days: float = DAYS) -> None:
@@ -106,8 +106,13 @@ class Window:
 
     @property
     def capped(self) -> int:
-        """Keys and candidates that were left out because a limit was reached."""
-        return self._copies.refused + self._stories.capped + self._unverified
+        """Keys and candidates for copies that were left out because a limit was reached."""
+        return self._copies.refused + self._unverified
+
+    @property
+    def capped_stories(self) -> int:
+        """Keys and candidates for stories that were left out: usual when the news has one subject."""
+        return self._stories.capped
 
     def _columns(self) -> tuple[npt.NDArray[Any], ...]:
         return (self._signatures, self._shingles, self._times, self._entered, self._ids, self._occupied)
