@@ -44,9 +44,13 @@ _SPACES = re.compile("\r\n?|[\x85\u2028\u2029]|[\xa0\u1680\u2000-\u200a\u202f\u2
 _SUSPECT = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\xa0\xad\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
-_BEYOND_ONE_BYTE = re.compile(
-    "[^\x00-\xff\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013\u2014\u2018-\u201a\u201c-\u201e"
-    "\u2020-\u2022\u2026\u2030\u2039\u203a\u20ac\u2122\ufffd]"
+_SECOND_HALF = (  # what windows-1252 makes of the bytes 80 to 9f
+    "\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013\u2014\u2018-\u201a\u201c-\u201e\u2020-\u2022\u2026\u2030"
+    "\u2039\u203a\u20ac\u2122"
+)
+_BEYOND_ONE_BYTE = re.compile(f"[^\x00-\xff{_SECOND_HALF}\ufffd]")
+_UTF8_SEQUENCE = re.compile(
+    "[\xc2-\xdf]{0}|[\xe0-\xef]{0}{{2}}|[\xf0-\xf4]{0}{{3}}".format(f"[\x80-\xbf{_SECOND_HALF}]"),
 )
 _HIGH = re.compile("[\x80-\xff]")
 _WORD = re.compile("[^\\s\"'()\\[\\].,:;!?/0-9-]+")
@@ -137,29 +141,18 @@ def _aligned(offset: int, line: str, fixed: str) -> Iterator[Change]:
 
 def _one_misreading(line: str) -> list[Change]:
     """Return the changes that read every run of high characters of a line as the UTF-8 bytes it was."""
-    changes: list[Change] = []
-    position = 0
-    while position < len(line):
-        for length in (4, 3, 2):
-            piece = line[position : position + length]
-            letter = _as_one_letter(piece) if len(piece) == length else None
-            if letter:
-                changes.append(Change(position, position + length, letter, "repair.misread", FAMILY_ENCODING))
-                position += length
-                break
-        else:
-            position += 1
-    return changes
+    return [
+        Change(match.start(), match.end(), letter, "repair.misread", FAMILY_ENCODING)
+        for match in _UTF8_SEQUENCE.finditer(line)
+        if (letter := _as_one_letter(match[0]))
+    ]
 
 
 def _as_one_letter(piece: str) -> str | None:
-    if piece[0] < "\xc2":
-        return None
     try:
-        letter = b"".join(_byte(character) for character in piece).decode("utf-8")
+        return b"".join(_byte(character) for character in piece).decode("utf-8")
     except UnicodeError:
         return None
-    return letter if len(letter) == 1 else None
 
 
 def _byte(character: str) -> bytes:
