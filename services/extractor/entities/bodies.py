@@ -73,10 +73,10 @@ def _with_country_before(document: Document, start: int, end: int, cue: Cue, cou
 def _home(document: Document, cue: Cue, countries: Countries) -> str:
     """Return the country a bare head word means: one named with it before in the article, or the language's own."""
     prefix = f"org:{cue.value}-"
-    for span in document.in_order():
-        if span.canonical.startswith(prefix):
-            return span.canonical.removeprefix(prefix)
-    code = {"ru": "RU", "uk": "UA"}.get(document.language, "US" if cue.value == "state-department" else "")
+    named = [span.canonical for span in document.in_order() if span.canonical.startswith(prefix)]
+    if named and not cue.home:
+        return named[0].removeprefix(prefix)
+    code = cue.home or {"ru": "RU", "uk": "UA"}.get(document.language, "")
     return countries[code][1] if code in countries else ""
 
 

@@ -7,15 +7,17 @@ the worker needs neither. GeoNames' own data would cost 480 MB of memory at star
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 from services.extractor.entities.sets import AliasFile, alias_files
-from services.extractor.entities.tables import quick_load
+from services.extractor.entities.tables import quick_load, read_data
 
 _DATA: Final = Path(__file__).parent / "data"
 _ALIASES: Final = Path("deploy/config/aliases")
+_SHORTEST: Final = 4
 _ADJECTIVES: Final = ("кая", "кое", "кий", "ное", "ная", "вая", "ська", "ське")
 _LANGUAGES: Final = ("en", "ru", "uk", "vi")
 _CYRILLIC: Final = re.compile(r"[А-ЯЁІЇЄҐ][а-яёіїєґ'’-]*([ -][А-ЯЁІЇЄҐа-яёіїєґ][а-яёіїєґ'’-]*)*")
@@ -51,7 +53,7 @@ def _places() -> Iterator[str]:
         named = int(city["geonameid"]) in operators
         if population < least and (country, city["name"]) not in capitals and not named:
             continue
-        names = [name for name in _names(city) if named or country != "VN" or " " in name]
+        names = [name for name in _names(city) if named or _is_safe(name, country)]
         if names:
             yield f"{city['geonameid']}\t{country}\t{population}\t{'|'.join(names)}"
 
@@ -72,11 +74,23 @@ def _names(city: Mapping[str, Any]) -> Iterator[str]:
     everywhere = city["countrycode"] == "UA"
     for name in (city["name"], *city["alternatenames"]):
         plain = unicodedata.normalize("NFC", name.replace("”", "'").replace("’", "'").strip())
-        if len(plain) < 3 or plain in seen or plain.endswith(_ADJECTIVES):
+        if len(plain) < 3 or plain in seen:
             continue
         if name == city["name"] or _CYRILLIC.fullmatch(plain) or _is_wanted(plain, everywhere):
             seen.add(plain)
             yield plain
+
+
+@cache
+def _common_words() -> frozenset[str]:
+    return frozenset(read_data("common_words.txt").split())
+
+
+def _is_safe(name: str, country: str) -> bool:
+    """Return whether a name is hardly anything else: no common word, no syllable of Vietnamese, no Russian adjective."""
+    if country == "VN":
+        return " " in name
+    return len(name) >= _SHORTEST and name not in _common_words() and not name.endswith(_ADJECTIVES)
 
 
 def _is_wanted(name: str, latin: bool) -> bool:

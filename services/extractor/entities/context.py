@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from services.extractor.entities.grammar import Grammar
 from services.extractor.entities.sets import Context
@@ -13,8 +12,7 @@ _OPENERS: Final = frozenset(".!?:;…\n\"'“”«»„—–([-")
 _CLOSED: Final = re.compile(r"[^\W\d_]", re.UNICODE)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a name stands in an article."""
 
     text: str

@@ -10,6 +10,7 @@ from shared.models import EntityType
 
 _KINDS: Final = {"ORG": EntityType.ORG, "LOC": EntityType.LOC, "WEAPON": EntityType.WEAPON}
 _MAX_WORDS: Final = 5
+_SHORTEST: Final = 2
 _COMPASS: Final = frozenset(("Bắc", "Nam", "Tây", "Trung", "Đông", "East", "North", "South", "West"))
 
 
@@ -17,9 +18,18 @@ def name_by_cues(document: Document) -> None:
     """Add the free names that a class word leads to or follows."""
     for run in list(free_runs(document)):
         kind = _kind(document, run)
-        if kind is not None and len(run.words) <= _MAX_WORDS and not _COMPASS.issuperset(run.words):
+        if kind is not None and len(run.words) <= _MAX_WORDS and _names(document, run):
             name = run.text(document)
             document.add(Span(run.start, run.end, kind, f"{kind.value.lower()}:{slug(name)}", name, "class-word", name))
+
+
+def _names(document: Document, run: Run) -> bool:
+    """Return whether a run can name something: no compass point, no single letter or Vietnamese syllable ("Nguồn: Tổng hợp")."""
+    if _COMPASS.issuperset(run.words) or run.end - run.start < _SHORTEST:
+        return False
+    return not (
+        document.language == "vi" and len(run.words) == 1 and document.grammar.is_vietnamese_given(run.words[0])
+    )
 
 
 def _kind(document: Document, run: Run) -> EntityType | None:

@@ -19,12 +19,16 @@ Side = Literal["left", "right", "head", "adjective", "first"]
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """A word that points at a name: `kind` says at what, `side` where it stands, `value` an institution or country code."""
+    """A word that points at a name: `kind` says at what, `side` where it stands, `value` an institution or country code.
+
+    `bare` institutions need no country beside them; `home` is the country they belong to then.
+    """
 
     side: Side
     kind: str
     value: str = ""
     bare: bool = False
+    home: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,10 +69,11 @@ def _cues() -> Iterator[tuple[str, str | None, Cue]]:
 
 def _institutions() -> Iterator[tuple[str, str | None, Cue]]:
     table = read_table("institutions.yaml")
+    homes = {name: country for country, names in table["homes"].items() for name in names}
     for institution in table["institutions"]:
         for language in ("en", "ru", "uk", "vi"):
             for name in institution.get(language, ()):
-                cue = Cue("head", "ORG", institution["id"], name in institution.get("bare", ()))
+                cue = Cue("head", "ORG", institution["id"], name in institution.get("bare", ()), homes.get(name, ""))
                 yield name, language if language in ("ru", "uk") else None, cue
     for code, by_language in table["adjectives"].items():
         cue = Cue("adjective", "LOC", code)

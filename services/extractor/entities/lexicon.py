@@ -6,7 +6,7 @@ found by stem (`inflection.Inflections`), not listed: that would quadruple the p
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
@@ -44,8 +44,7 @@ class Name:
     alias: str
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """Something found between word boundaries: names, cues or both; `capitals` when it is a name in capitals only."""
 
     start: int

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 import regex
@@ -43,6 +44,7 @@ def name_persons(document: Document, people: People) -> None:
             document.add(_again(document, Run(span.start, span.end, ()), known))
 
 
+@lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
     """Return what the case forms and spellings of a surname have in common."""
     return _ENDING.sub("", key(word))

@@ -1,8 +1,7 @@
 """Runs of capitalised words that no rule has taken yet, and the cue words in front of them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import regex
 
@@ -18,8 +17,7 @@ _LINK: Final = regex.compile(r"(?:,? ?(?:của|of the|of|thuộc)?[ ]?[\"“«(]
 _MAX_SKIPPED: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """Capitalised words in a row."""
 
     start: int

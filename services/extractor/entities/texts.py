@@ -1,11 +1,13 @@
 """The form of a text in which names are looked up, and the way back to the offsets of the text as it stands."""
 
+import re
 import unicodedata
 from typing import Final
 
-_SAME_LENGTH: Final = str.maketrans(
-    {"’": "'", "ʼ": "'", "`": "'", "‘": "'", "\u02b9": "'", "\u00a0": " ", "\u202f": " ", "\u2011": "-", "\u2010": "-"}
-)
+_VARIANTS: Final = {
+    "’": "'", "ʼ": "'", "`": "'", "‘": "'", "\u02b9": "'", "\u00a0": " ", "\u202f": " ", "\u2011": "-", "\u2010": "-",
+}  # fmt: skip
+_VARIANT: Final = re.compile(f"[{''.join(_VARIANTS)}]")
 
 
 def lower(text: str) -> str:
@@ -25,7 +27,7 @@ def align(text: str) -> tuple[str, list[int] | None]:
     The offsets have one more entry than the text, for ends; they are None where both texts have the same length.
     """
     if unicodedata.is_normalized("NFC", text):
-        return text.translate(_SAME_LENGTH), None
+        return _plain(text), None
     characters: list[str] = []
     offsets: list[int] = []
     start = 0
@@ -37,4 +39,8 @@ def align(text: str) -> tuple[str, list[int] | None]:
         offsets.extend([start] * len(composed))
         start = end
     offsets.append(len(text))
-    return "".join(characters).translate(_SAME_LENGTH), offsets
+    return _plain("".join(characters)), offsets
+
+
+def _plain(text: str) -> str:
+    return _VARIANT.sub(lambda match: _VARIANTS[match.group()], text)

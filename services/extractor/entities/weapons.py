@@ -18,8 +18,8 @@ Systems = Mapping[str, tuple[str, str]]
 _VERSION: Final = regex.compile(
     r"(?:-\p{Lu}[\p{L}\d]{0,3}|-\d{1,3}\p{Lu}?| ?[AVMI]{1,2}\d{1,2}\p{Lu}?\d?)(?![\p{L}\d-])"
 )
-_AFTER_CUE: Final = regex.compile(
-    r"(?<![\p{L}\d.-])(\p{Lu}\p{L}{0,4})()-?(\d{1,4})(?:[-/]?[\p{Lu}\d]{1,4})?(?![\p{L}\d])"
+_MODEL: Final = regex.compile(
+    r"(?<![\p{L}\d.-])(\p{Lu}\p{L}{0,5})(-| )?(\d{1,4})(?:[-/]?[\p{Lu}\d]{1,4}|[a-z]\d?)?(?![\p{L}\d])"
 )
 
 
@@ -44,33 +44,26 @@ def base_of(designation: str) -> str | None:
     >>> base_of("Су-34М")
     'su-34'
     """
-    match = _designation().fullmatch(designation)
-    return _base(match[1], match[3]) if match else None
+    match = _MODEL.fullmatch(designation)
+    return _base(match[1], match[3]) if match and match[1] in _prefixes() else None
 
 
 def _designated(document: Document) -> Iterator[tuple[int, int, str]]:
     """Yield start, end and base of what is written like a designation, or like any model number behind a weapon's word."""
-    for match in _designation().finditer(document.text):
-        _, needs_hyphen = _prefixes()[match[1]]
-        if match[2] == "-" or not (needs_hyphen or match[2]):
-            yield match.start(), match.end(), _base(match[1], match[3])
-    for match in _AFTER_CUE.finditer(document.text):
-        if document.is_free(match.start(), match.end()):
-            cue = cue_before(document, match.start())
+    for match in _MODEL.finditer(document.text):
+        start, end = match.span()
+        known = _prefixes().get(match[1])
+        if known and (match[2] == "-" or not (known[1] or match[2])):
+            yield start, end, _base(match[1], match[3])
+        elif document.is_free(start, end) and (match[2] != " " or known):
+            cue = cue_before(document, start)
             if cue is not None and cue.kind == "WEAPON":
-                yield match.start(), match.end(), _base(match[1], match[3])
+                yield start, end, _base(match[1], match[3])
 
 
 def _base(letters: str, number: str) -> str:
     latin, _ = _prefixes().get(letters, (letters, False))
     return f"{slug(latin)}-{number}"
-
-
-@cache
-def _designation() -> "regex.Pattern[str]":
-    prefixes = "|".join(sorted(_prefixes(), key=len, reverse=True))
-    version = r"(?:[-/]?[\p{Lu}\d]{1,4}|[a-z]\d?)?"
-    return regex.compile(rf"(?<![\p{{L}}\d.-])({prefixes})(-| )?(\d{{1,4}}){version}(?![\p{{L}}\d])")
 
 
 @cache
