@@ -27,6 +27,9 @@ COMMIT_EVERY_SECONDS: Final = 0.5
 # The revoke callback holds up heartbeats: it may wait for the event loop this long, far below the session timeout.
 _DROP_WITHIN_SECONDS: Final = 2.0
 _KAFKA_RETRY_SECONDS: Final = 1.0
+# Longer than any rebalance takes, a killed member's session included. kafka-python 3.0.12 was seen to stay out of its group for
+# ever when the topics were made moments before it joined.
+_REJOIN_AFTER_SECONDS: Final = 15.0
 _COMMIT_WITHIN_MS: Final = 2_000
 _STOP_WITHIN_SECONDS: Final = 5.0
 
@@ -69,6 +72,7 @@ class Ownership:
         self._targets: dict[int, int | None] = {}
         self._committed: dict[int, int] = {}
         self._commit_at = 0.0
+        self._member_at = 0.0
         self.assigned = False
         self.behind = 0
         self.failed: BaseException | None = None
@@ -96,6 +100,7 @@ class Ownership:
                     if self._consumer is None:
                         self._consumer = self._join()
                     self._turn()
+                    self._watch_membership()
                 except KafkaError as error:
                     log.warning("kafka_unwell", reason=repr(error)[:200])
                     self._stopping.wait(_KAFKA_RETRY_SECONDS)
@@ -115,7 +120,18 @@ class Ownership:
             fetch_max_bytes=8 * 1024 * 1024,
         )
         consumer.subscribe([FEED_STATE.name, PAGES_TO_FETCH.name], listener=_Listener(self))
+        self._member_at = time.monotonic()
         return consumer
+
+    def _watch_membership(self) -> None:
+        """Join anew with a fresh consumer when this one has had no place in the group for too long."""
+        now = time.monotonic()
+        if self.assigned:
+            self._member_at = now
+        elif now - self._member_at > _REJOIN_AFTER_SECONDS:
+            log.warning("joining_anew", seconds=round(now - self._member_at))
+            consumer, self._consumer = self._consumer, None
+            consumer.close(autocommit=False, timeout_ms=_COMMIT_WITHIN_MS)
 
     def _turn(self) -> None:
         polled: dict[TopicPartition, list[Any]] = self._consumer.poll(timeout_ms=POLL_MS, max_records=500)
