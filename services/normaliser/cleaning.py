@@ -17,6 +17,7 @@ from services.normaliser.rules import WINDOW, Rule, Selection, cut_of
 LONGEST_CAPTION: Final = 300
 LONGEST_HEADLINE: Final = 140
 SHORTEST_PARAGRAPH: Final = 60
+_LONGEST_BOILERPLATE = 240
 _LONGEST_BARE_CAPTION = 110  # after a prefix, without a credit
 _MOST_TEASERS = {"insert": 3, "related": 8}
 _MOST_OPENINGS = 4  # prefix, dateline, a second dateline
@@ -137,7 +138,7 @@ def clean(text: str, rules: Selection, dates: DateWords) -> Cleaned:
     while index < len(lines):
         line = lines[index]
         may_open = not body_seen or lines[index - 1].is_headline
-        taken = _cut_whole_line(lines, index, rules, dates, may_open) if len(line.text) <= WINDOW else 0
+        taken = _cut_whole_line(lines, index, rules, dates, may_open) if len(line.text) <= _LONGEST_BOILERPLATE else 0
         if taken:
             index += taken
             continue

@@ -11,8 +11,8 @@ from shared.models import Language, Passage
 
 UNDETERMINED: Final = "und"
 MIN_SCORE: Final = 0.6
-_SAMPLE = 800  # code points that are enough to name a language
-_LONG_SAMPLE = 4000  # code points by which the script is told
+_SAMPLE = 500  # code points that are enough to name a language
+_LONG_SAMPLE = 2500  # code points by which the script is told
 _MINOR_SCRIPT = 10  # the other script's letters are counted out when there are a tenth as many, or more
 _SHORTEST_PASSAGE = 40
 _MIN_PASSAGE_SCORE = 0.85
@@ -55,7 +55,8 @@ def _count(letters: "re.Pattern[str]", text: str) -> int:
 def _sample(text: str) -> str:
     """Return the first lines in the script most letters of a text are in, so that a long quotation does not name the article."""
     head = text[:_LONG_SAMPLE]
-    cyrillic, latin = _count(_CYRILLIC, head), _count(_LATIN, head)
+    cyrillic = _count(_CYRILLIC, head)
+    latin = _count(_LATIN, head) if cyrillic else len(head)
     if min(cyrillic, latin) * _MINOR_SCRIPT < max(cyrillic, latin):
         return head[:_SAMPLE]
     letters, others = (_CYRILLIC, _LATIN) if cyrillic > latin else (_LATIN, _CYRILLIC)

@@ -52,6 +52,7 @@ _BEYOND_ONE_BYTE = re.compile(f"[^\x00-\xff{_SECOND_HALF}\ufffd]")
 _UTF8_SEQUENCE = re.compile(
     "[\xc2-\xdf]{0}|[\xe0-\xef]{0}{{2}}|[\xf0-\xf4]{0}{{3}}".format(f"[\x80-\xbf{_SECOND_HALF}]"),
 )
+_MAYBE_MISREAD = re.compile(f"[\xc2-\xf4][\x80-\xbf{_SECOND_HALF}]|\xc2 ")
 _HIGH = re.compile("[\x80-\xff]")
 _WORD = re.compile("[^\\s\"'()\\[\\].,:;!?/0-9-]+")
 _QUOTED = re.compile('["“«„‘\'][^"”»“\n]{1,80}["”»’\']')
@@ -92,11 +93,11 @@ def _by_line(text: str) -> Iterator[tuple[int, str]]:
 
 def _misread(text: str) -> list[Change]:
     """Undo UTF-8 that was read as latin-1 or windows-1252, line by line."""
-    if not _HIGH.search(text):
+    if not _MAYBE_MISREAD.search(text):
         return []
     changes: list[Change] = []
     for start, line in _by_line(text):
-        if not _HIGH.search(line) or _only_quoted(line):
+        if not _MAYBE_MISREAD.search(line) or _only_quoted(line):
             continue
         if _BEYOND_ONE_BYTE.search(line):
             changes.extend(_shifted(change, start) for change in _partly_misread(line))

@@ -37,6 +37,7 @@ def one_byte_tones(text: str) -> str:
         (unicodedata.normalize("NFD", CLEAN), CLEAN),
         ("Ai Cập &amp;amp; Qatar, &amp;quot;hai bên&amp;quot;, &#7879;&nbsp;x", 'Ai Cập & Qatar, "hai bên", ệ x'),
         ("Phà đêm lại đến " + "mấy bận chở khách".encode().decode("latin-1"), "Phà đêm lại đến mấy bận chở khách"),
+        ("The minister didnâ€™t answer. CafÃ© owners did, atÂ once.", "The minister didn’t answer. Café owners did, at once."),
         ("kho\u200bảng ch\xadiến l\x08ược\x00", "khoảng chiến lược"),
         ("một\r\nhai\rba\u2028bốn", "một\nhai\nba\nbốn"),
     ],
