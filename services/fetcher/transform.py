@@ -78,7 +78,10 @@ def article_id_of(feed: Feed, item: Item) -> str:
 
 
 def fingerprint(item: Item) -> str:
-    """Return a hash of what an editor changes in an item: title, text without markup, revision date."""
+    """Return a hash of what an editor changes in an item: title, text without markup, revision date.
+
+    Frozen: another hash would make every remembered item a revision.
+    """
     parts = (item.title or "", _without_markup(item.text or ""), item.updated or "")
     marks = "\0".join(_squeeze(part) for part in parts).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(marks, digest_size=12).hexdigest()

@@ -49,6 +49,7 @@ def test_identity_is_link_then_guid_then_text_or_title(feed: Feed, item: Item, i
 
 def test_a_fingerprint_follows_edits_and_not_decoration() -> None:
     mark = fingerprint(ITEM)
+    assert mark == "a0dc126cdfdb7cf8ce1ea1c6"
     assert fingerprint(ITEM.model_copy(update={"text": "<div>Một\n đoạn</div>", "published": "y"})) == mark
     for edit in ({"title": "Tin mới"}, {"text": "<p>Hai đoạn</p>"}, {"updated": "2025-11-22"}):
         assert fingerprint(ITEM.model_copy(update=edit)) != mark
