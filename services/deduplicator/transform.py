@@ -20,7 +20,7 @@ from services.deduplicator.rules import (
 )
 from services.deduplicator.sketching import features_of, sketch_words
 from services.deduplicator.story import story_terms
-from services.deduplicator.window import Candidate, Related, Window, article_time
+from services.deduplicator.window import Candidate, Window, article_time
 from shared.errors import Reason, Rejected
 from shared.models import Decision, ExtractedArticle, SketchedArticle, UniqueArticle, milliseconds
 
@@ -103,13 +103,13 @@ def _answer(
     row: Row,
     exact: bytes,
     judged: list[_Judged],
-    related: list[Related],
+    related: list[str],
     known: Row | None,
 ) -> tuple[Answer, Row]:
     """Return the answer for an article and its row with the ids it keeps for ever and the answer."""
     matches = [j for j in judged if j.verdict.relation is not Relation.NONE]
     first = matches[0] if matches else None
-    stories = [j.row.story for j in judged if j.shares_story] + [other.story for other in related]
+    stories = [j.row.story for j in judged if j.shares_story] + related
     if known:
         row = replace(row, cluster=known.cluster, story=known.story, answers=known.answers)
     elif first:

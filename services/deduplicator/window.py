@@ -50,15 +50,6 @@ class Candidate:
     kinship: float
 
 
-@dataclass(frozen=True)
-class Related:
-    """An article of the window on what may be the same event: its story, and how alike the two are (0 to 1)."""
-
-    article_id: str
-    story: str
-    score: float
-
-
 class Window:
     """The articles that a new one is held against. `rows` maps article id to packed row: a dict, or a changelogged table.
 
@@ -156,8 +147,8 @@ class Window:
         found = [(self._id(slot), alike, kin) for (_, _, slot, alike), kin in zip(kept, kinship, strict=True)]
         return [Candidate(name, self._row(name), alike, kin) for name, alike, kin in found if name != besides]
 
-    def related(self, row: Row, now: int, *, besides: str) -> list[Related]:
-        """Return the articles on what may be the same event, the likeliest first; never the article `besides` itself."""
+    def related(self, row: Row, now: int, *, besides: str) -> list[str]:
+        """Return the stories of articles on the same event, the likeliest first; the article `besides` itself does not count."""
         slots, scores, evidence = self._stories.related(row.terms, row.time, self._oldest)
         near = np.abs(self._times[slots].astype(np.int64) - row.time) <= STORY_DAYS * _DAY_SECONDS
         near &= (self._entered[slots] + self._seconds >= now) & (scores >= STORY_SIMILARITY)
@@ -165,8 +156,8 @@ class Window:
         found = sorted(
             zip((-scores[near]).tolist(), self._orders(slots[near]).tolist(), slots[near].tolist(), strict=True)
         )
-        named = ((self._id(slot), -score) for score, _, slot in found[:MAX_RELATED])
-        return [Related(name, self._row(name).story, score) for name, score in named if name != besides]
+        named = [self._id(slot) for _, _, slot in found[:MAX_RELATED]]
+        return [self._row(name).story for name in named if name != besides]
 
     def _id(self, slot: int) -> str:
         return unpack_id(bytes(self._ids[slot]))
