@@ -83,7 +83,7 @@ def _names(city: Mapping[str, Any]) -> Iterator[str]:
 
 @cache
 def _common_words() -> frozenset[str]:
-    return frozenset(read_data("common_words.txt").split())
+    return frozenset(read_data("common_words.tsv").split())
 
 
 def _is_safe(name: str, country: str) -> bool:

@@ -155,10 +155,15 @@ def _is_person(document: Document, run: Run) -> bool:
 
 
 def _leads_to_person(document: Document, run: Run) -> bool:
-    if len(run.words) == 1 and run.words[0].isupper() and len(run.words[0]) > 1:
+    """Return whether a title stands in front; one Vietnamese word behind an office must be a name ("Chủ tịch Quỹ …" is none)."""
+    if any(word.isupper() and len(word) > 1 and "." not in word for word in run.words):
         return False
     cue = cue_before(document, run.start)
-    return cue is not None and cue.kind in ("PERSON", "ADDRESS")
+    if cue is None or cue.kind not in ("PERSON", "ADDRESS"):
+        return False
+    word, grammar = run.words[0], document.grammar
+    syllable = document.language == "vi" and len(run.words) == 1 and grammar.is_vietnamese_given(word)
+    return not syllable or cue.kind == "ADDRESS" or word in grammar.vietnamese_given
 
 
 def _full_name(document: Document, run: Run, people: People) -> Span:

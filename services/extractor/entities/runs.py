@@ -14,6 +14,7 @@ _PARTICLE: Final = regex.compile(
     r" (?:von der|van der|de la|von|van|de|der|di|da|al|el|bin|ben|ter|del|la|le|dos)(?= \p{Lu})| al-(?=\p{Lu})"
 )
 _LINK: Final = regex.compile(r"(?:,? ?(?:của|of the|of|thuộc)?[ ]?[\"“«(]?|[)»\"”],? | - |: ?)$")
+_TOUCH: Final = regex.compile(r"(?:,? ?[\"“«(]?|: ?)$")
 _MAX_SKIPPED: Final = 3
 
 
@@ -76,8 +77,8 @@ def _may_name(document: Document, word: Capital, inside: bool) -> bool:
 def cue_before(document: Document, start: int) -> Cue | None:
     """Return the left cue that leads to a name at `start`, over countries, organisations, brackets and "của" in between."""
     position = start
-    for _ in range(_MAX_SKIPPED):
-        link = _LINK.search(document.text, max(0, position - 9), position)
+    for hop in range(_MAX_SKIPPED):
+        link = (_LINK if hop else _TOUCH).search(document.text, max(0, position - 9), position)
         position = link.start() if link else position
         cues = [(first, cue) for first, cue in document.cues_by_end.get(position, ()) if cue.side == "left"]
         if cues:
