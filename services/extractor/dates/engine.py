@@ -131,8 +131,8 @@ class Scan:
         if wrap.value == "from_now":
             right = self._operand(lead.end(), partial=False)
             return Reading(start, right.end, wrap.name, wrap.value, inside=(right,)) if right else None
-        left = self._operand(lead.end(), partial=wrap.join is not None and wrap.partial)
-        if left is None or (wrap.only and not wrap.only.match(plain, lead.end())):
+        left = self._operand(lead.end(), partial=wrap.join is not None)
+        if left is None:
             return None
         if wrap.join is not None:
             return self._between(wrap, start, left)
@@ -146,7 +146,7 @@ class Scan:
 
     def _between(self, wrap: Wrap, start: int, left: Reading) -> Reading | None:
         join = wrap.join.match(self.surface.shown, left.end) if wrap.join else None
-        right = self._operand(join.end(), partial=wrap.partial) if join else None
+        right = self._operand(join.end(), partial=True) if join else None
         if right is None or (wrap.lead is None and right.rule.split(".")[0] != left.rule.split(".")[0]):
             return None
         return Reading(start, right.end, wrap.name, wrap.value, inside=(left, right))

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
-from functools import cache
+from functools import cache, cached_property
 from itertools import count
 from pathlib import Path
 from typing import Final, TypeVar
@@ -33,7 +33,8 @@ _BUILT_IN: Final = {
     "y": ("year", r"[12][0-9]{3}(?![0-9])"),
     "yy": ("year", r"(?:[12][0-9]{3}|[0-9]{2})(?![0-9])"),
 }
-_CAPITAL: Final = f"(?-i:[{''.join(chr(code) for code in range(0x2000) if chr(code).isupper())}])"
+_CAPITALS: Final = "".join(chr(code) for code in (*range(0xC0, 0x1B0), *range(0x1EA0, 0x1F00)) if chr(code).isupper())
+_CAPITAL: Final = f"(?-i:[A-ZА-ЯІЇЄҐ{_CAPITALS}])"
 _COUNT: Final = "[0-9]{1,3}(?![0-9])"
 _GROUP: Final = re.compile(r"\(\?P<(\w+)>")
 NO_FIELD: Final = "form"
@@ -58,17 +59,18 @@ class Example(ConfigModel):
 class RuleSpec(ConfigModel):
     """One pattern: `value` names the reading, `with` adds fixed fields, the rest are guards.
 
-    `before` must match and `not_before` must not match the text that ends where the mention begins; `follows` limits the rule to places right after a mention of these kinds;
-    `partial` to the ends of a range; `operand` false keeps it out of "since …", "until …" and ranges.
+    `before` must match and `not_before` must not match the text that ends where the mention begins; `follows` limits the rule
+    to places right after a mention of these kinds, `partial` to the ends of a range; `operand` false keeps it out of
+    "since …", "until …" and ranges.
     """
 
     rule: str
     pattern: str
     value: str
-    fields: dict[str, int | str] = Field(default={}, alias="with")
+    fields: dict[str, int | str] = Field(default_factory=dict, alias="with")
     before: str = ""
     not_before: str = ""
-    follows: list[str] = []
+    follows: tuple[str, ...] = ()
     partial: bool = False
     operand: bool = True
     examples: list[Example]
@@ -83,8 +85,6 @@ class WrapSpec(ConfigModel):
     tail: str = ""
     value: str
     not_before: str = ""
-    only: str = ""
-    partial: bool = True
     examples: list[Example]
 
 
@@ -92,9 +92,8 @@ class Words(ConfigModel):
     """Word forms with their values, pattern fragments, and the cue words of tense and speech."""
 
     tables: dict[str, dict[int | str, list[str]]]
-    macros: dict[str, str] = {}
+    macros: dict[str, str] = Field(default_factory=dict)
     join: str
-    not_before: str = ""
     future: list[str]
     past: list[str]
     surely_past: list[str]
@@ -138,16 +137,18 @@ class Wrap:
     tail: re.Pattern[str] | None
     value: str
     not_before: re.Pattern[str] | None
-    only: re.Pattern[str] | None
-    partial: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bucket:
-    """The patterns that can begin with one word. `gate` matches where any of them does: most words stop there."""
+    """The patterns that can begin with one word."""
 
-    gate: re.Pattern[str]
     rules: tuple[Rule, ...]
+
+    @cached_property
+    def gate(self) -> re.Pattern[str]:
+        """A pattern that matches where any of the rules does: most words stop there. Compiled when the word first comes up."""
+        return _gate(tuple(rule.pattern.pattern for rule in self.rules))
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,10 +189,11 @@ def grammar(language: str) -> Grammar:
     tables = {name: _flatten(rows) for name, rows in words.tables.items()}
     rules = [_compile_rule(spec, words, tables) for spec in specs.rules]
     wraps = [_compile_wrap(spec, words, tables) for spec in specs.wraps]
+    by_word = _by_first_word([(rule.pattern, rule) for rule in rules if not rule.follows])
     return Grammar(
         language=language,
-        rules=_buckets(rule for rule in rules if not rule.follows and not rule.partial),
-        operands=_buckets(rule for rule in rules if not rule.follows and rule.operand),
+        rules={word: Bucket(tuple(rule for rule in rules if not rule.partial)) for word, rules in by_word.items()},
+        operands={word: Bucket(tuple(rule for rule in rules if rule.operand)) for word, rules in by_word.items()},
         following=tuple(rule for rule in rules if rule.follows),
         wraps=_by_first_word([(wrap.lead, wrap) for wrap in wraps if wrap.lead]),
         joins=tuple(wrap for wrap in wraps if wrap.lead is None),
@@ -250,8 +252,6 @@ def _compile_wrap(spec: WrapSpec, words: Words, tables: Tables) -> Wrap:
         tail=compiled(f"(?:{spec.tail})(?!\\w)" if spec.tail else ""),
         value=spec.value,
         not_before=_ending(spec.not_before, words, tables),
-        only=compiled(spec.only),
-        partial=spec.partial,
     )
 
 
@@ -304,14 +304,9 @@ def _cue(entries: Iterable[str], words: Words, tables: Tables) -> re.Pattern[str
     return re.compile(rf"(?<!\w)(?:{'|'.join(forms)})(?!\w)")
 
 
-def _buckets(rules: Iterable[Rule]) -> dict[str, Bucket]:
-    by_word = _by_first_word([(rule.pattern, rule) for rule in rules])
-    return {word: Bucket(_gate(rule.pattern for rule in bucket), bucket) for word, bucket in by_word.items()}
-
-
-def _gate(patterns: Iterable[re.Pattern[str]]) -> re.Pattern[str]:
-    sources = (_GROUP.sub("(?:", pattern.pattern) for pattern in patterns)
-    return re.compile("|".join(f"(?:{source})" for source in sources), re.IGNORECASE)
+@cache
+def _gate(sources: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{_GROUP.sub('(?:', source)})" for source in sources) or r"(?!)", re.IGNORECASE)
 
 
 def _by_first_word(patterns: Iterable[tuple[re.Pattern[str], T]]) -> dict[str, tuple[T, ...]]:

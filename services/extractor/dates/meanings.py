@@ -22,7 +22,8 @@ class Anchors:
     """What expressions are counted from, and which of it a reading used.
 
     `published` is the publication day, `speech` the date of the speech the expression stands in, `last` the last date
-    mentioned, `year` the year a sentence opened with; `tense` is asked only when it matters. `latest` bounds the left end of a range.
+    mentioned, `year` the year a sentence opened with; `tense` and `speech` are asked only when they matter. `latest` bounds
+    the left end of a range.
     """
 
     published: date | None
@@ -152,7 +153,9 @@ def same(fields: Fields, anchors: Anchors) -> Period:
 
 
 def feast(fields: Fields, anchors: Anchors) -> Period:
-    """Read Christmas (1), Western (2) or Orthodox Easter (3), a day of the lunar new year (4), Orthodox Christmas (5), New Year (6)."""
+    """Read Christmas (1), Western (2) or Orthodox Easter (3), a day of the lunar new year (4), Orthodox Christmas (5),
+    New Year's Day (6) or Eve (7).
+    """
     day = fields.get("day", 1)
     makers: dict[int, Callable[[int], date]] = {
         1: lambda year: date(year, 12, 25 + fields.get("days", 0)),
@@ -241,7 +244,7 @@ def _full_year(year: int) -> int:
 
 
 def _tense(fields: Fields, anchors: Anchors) -> Tense:
-    if "dir" in fields and fields["dir"]:
+    if fields.get("dir"):
         return Tense.SURELY_FUTURE if fields["dir"] > 0 else Tense.SURELY_PAST
     return anchors.tense()
 

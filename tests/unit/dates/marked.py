@@ -9,10 +9,9 @@ _MARK = re.compile(r"[\[\]]")
 def unmarked(marked: str) -> tuple[str, list[tuple[int, int]]]:
     """Return a sentence without its square brackets, and the spans they held."""
     spans: list[tuple[int, int]] = []
-    removed, start = 0, 0
-    for found in _MARK.finditer(marked):
+    start = 0
+    for removed, found in enumerate(_MARK.finditer(marked)):
         position = found.start() - removed
-        removed += 1
         if found[0] == "[":
             start = position
         else:

@@ -1,4 +1,4 @@
-"""Every rule's own example: the marked mentions and only those are found, by that rule, with that interval."""
+"""Every rule's own example: the marked mentions and only those are found, the last with the interval the rule states."""
 
 import pytest
 
@@ -7,12 +7,17 @@ from services.extractor.dates.grammar import LANGUAGES, Example, grammar
 from tests.unit.dates.marked import interval, unmarked
 
 
+def _rules(language: str) -> list[tuple[str, list[Example]]]:
+    specs = grammar(language).specs
+    return [(rule.rule, rule.examples) for rule in specs.rules] + [(wrap.rule, wrap.examples) for wrap in specs.wraps]
+
+
 def _examples() -> list[tuple[str, str, Example]]:
     return [
-        (language, spec.rule, example)
+        (language, name, example)
         for language in LANGUAGES
-        for spec in (*grammar(language).specs.rules, *grammar(language).specs.wraps)
-        for example in spec.examples
+        for name, examples in _rules(language)
+        for example in examples
     ]
 
 
@@ -26,7 +31,6 @@ def test_a_rule_reads_its_own_example(language: str, rule: str, example: Example
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_rule_has_an_example_and_its_own_name(language: str) -> None:
-    specs = [*grammar(language).specs.rules, *grammar(language).specs.wraps]
-    names = [spec.rule for spec in specs]
+    names = [name for name, _ in _rules(language)]
     assert len(names) == len(set(names))
-    assert [spec.rule for spec in specs if not spec.examples] == []
+    assert [name for name, examples in _rules(language) if not examples] == []

@@ -1,6 +1,7 @@
 """The value conventions, one by one, and the movable feasts against years that are known."""
 
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -93,7 +94,7 @@ def test_a_known_lunar_new_year(known: str) -> None:
 def test_the_lunar_table_is_whole() -> None:
     days = [feasts.lunar_day(year, 1) for year in range(1900, 2101)]
     assert all((1, 20) < (day.month, day.day) < (2, 22) for day in days)
-    gaps = {(later - earlier).days for earlier, later in zip(days, days[1:], strict=False)}
+    gaps = {(later - earlier).days for earlier, later in pairwise(days)}
     assert gaps <= {353, 354, 355, 383, 384, 385}
     with pytest.raises(ValueError, match="2101"):
         feasts.lunar_day(2101, 1)
