@@ -139,12 +139,15 @@ class FileVisit:
                 return article_id_of(self.feed, found), fingerprint(found)
 
     def _outcome(self, found: Found, article_id: str, sight: Seen, now: datetime) -> Outcome:
+        page_published = None
         if isinstance(found, HtmlFile):
             page = self.extract(found)
+            page_published = page.published
             found = item_of_page(page) if page.text else unreadable(found.path, found.body, "the page holds no article")
         if isinstance(found, Refusal):
             return refusal_outcome(found, now)
         article = raw_article(self.feed, found, article_id, sight, fetched_at=now, backlog=self.backlog)
+        article = article.model_copy(update={"page_published": page_published})
         return article_outcome(article, self.feed.name, now)
 
     def _flush(self, batch: _Batch, tally: Tally) -> None:

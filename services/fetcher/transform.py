@@ -162,8 +162,8 @@ def page_task(feed: Feed, item: Item, article_id: str, seen: Seen, *, now: datet
 
 
 def item_of_page(page: Page) -> Item:
-    """Return a saved page as an item."""
-    return Item(title=page.title, text=page.text, author=page.author, section=page.section, published=page.published)
+    """Return a saved page as an item; its date is the page's own statement, not a feed's."""
+    return Item(title=page.title, text=page.text, author=page.author, section=page.section)
 
 
 def raw_from_page(task: PageTask, page: Page | None, fetched_at: datetime) -> RawArticle:

@@ -29,7 +29,7 @@ class Desk:
     sent: list[list[Outgoing]] = field(default_factory=list)
     book: HostBook = field(default_factory=HostBook)
     now: datetime = START
-    page: Page = field(default_factory=lambda: Page(text="Thân bài", title="Tựa"))
+    page: Page = field(default_factory=lambda: Page(text="Thân bài", title="Tựa", published="2025-11-14"))
     fails: bool = False
 
     def send(self, messages: Sequence[Outgoing]) -> None:
@@ -130,6 +130,7 @@ def test_a_saved_page_is_extracted_once_and_identified_by_its_markup(desk: Desk)
     assert desk.visit().run() == Tally(known=1)
     (article,) = desk.articles()
     assert (article.title, article.text, article.media_type) == ("Tựa", "Thân bài", "text/plain")
+    assert (article.feed_published, article.page_published) == (None, "2025-11-14")
 
 
 def test_refusals_are_dead_letters_once_with_origin_and_reason(desk: Desk) -> None:
