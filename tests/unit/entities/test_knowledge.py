@@ -1,5 +1,6 @@
 """Alias files and watchlist: what is refused, with file, line and key, and that a good edit takes effect."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -107,7 +108,19 @@ def test_edit_takes_effect_and_a_broken_one_leaves_the_old(tmp_path: Path) -> No
     assert reloading.problem.problems[0].file.endswith("own.yaml")
 
 
-def test_shipped_files_are_sorted_and_many() -> None:
+def natural(identifier: str) -> tuple[bool, list[tuple[int, str]]]:
+    """Return the order of ids in a file: Wikidata first, numbers by value."""
+    parts = re.split(r"([0-9]+)", identifier)
+    return identifier[0] != "Q", [(int(part), "") if part.isdigit() else (0, part) for part in parts]
+
+
+@pytest.mark.parametrize("path", alias_files(CONFIG / "aliases"), ids=lambda path: path.stem)
+def test_shipped_files_are_sorted(path: Path) -> None:
+    ids = [item.id for item in quick_load(path, AliasFile).sets]
+    assert ids == sorted(ids, key=natural)
+
+
+def test_shipped_sets_are_many_and_of_all_kinds() -> None:
     sets = [item for path in alias_files(CONFIG / "aliases") for item in quick_load(path, AliasFile).sets]
     assert len(sets) >= 600
     assert {item.type for item in sets} >= set(EntityType) - {EntityType.EVENT}
