@@ -26,6 +26,8 @@ def tense_at(surface: Surface, cues: Cues, start: int, end: int) -> Tense:
     if max(future, past) >= 0:
         return Tense.FUTURE if future >= past else Tense.PAST
     tail = surface.plain[end : min(last, end + _REACH)]
+    clause = cues.clause.search(tail)
+    tail = tail[: clause.start()] if clause else tail
     ahead = cues.future.search(tail)
     if ahead is None:
         return Tense.UNKNOWN

@@ -89,7 +89,7 @@ class Scan:
 
     def _core(self, bucket: Bucket | None, start: int, *, partial: bool = False) -> Reading | None:
         best: Reading | None = None
-        if bucket is None or not bucket.gate.match(self.surface.shown, start):
+        if bucket is None or (bucket.gate and not bucket.gate.match(self.surface.shown, start)):
             return None
         for rule in bucket.rules:
             reading = None if rule.partial and not partial else self._match(rule, start)

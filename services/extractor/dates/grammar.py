@@ -41,6 +41,8 @@ NO_FIELD: Final = "form"
 """The group name of a word form whose value is of no interest: `{recent:form}`."""
 _NUMERALS: Final = ("1", "12", "2025", "2014", "07", "31", "1990s", "7th", "48h")
 """Shapes of number a pattern may begin with; used only to find which patterns do."""
+_GATED: Final = 6
+"""With fewer rules than this, trying each costs less than compiling their gate."""
 _ENDINGS: Final = re.compile(r"\[([^\]]*)\]")
 _WORD: Final = re.compile(r"\w+")
 
@@ -146,9 +148,9 @@ class Bucket:
     rules: tuple[Rule, ...]
 
     @cached_property
-    def gate(self) -> re.Pattern[str]:
-        """A pattern that matches where any of the rules does: most words stop there. Compiled when the word first comes up."""
-        return _gate(tuple(rule.pattern.pattern for rule in self.rules))
+    def gate(self) -> re.Pattern[str] | None:
+        """A pattern that matches where any of many rules does: most words stop there. Compiled when the word first comes up."""
+        return None if len(self.rules) < _GATED else _gate(tuple(rule.pattern.pattern for rule in self.rules))
 
 
 @dataclass(frozen=True, slots=True)

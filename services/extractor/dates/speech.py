@@ -142,7 +142,6 @@ class Speech:
             and reading.rule.startswith(
                 ("day.", "weekday.", "month.number", "month.word", "month.with", "month.named", "month.cl")
             )
-            and "part" not in reading.fields
             and self._quote_at(reading.start) is None
         ]
 
