@@ -10,6 +10,7 @@ from elastic_transport import TransportError
 from kafka.errors import KafkaError
 
 from services.commands.common import fail
+from shared import logs
 from shared.errors import EngineError, Transient
 from shared.settings import SettingsError
 from shared.yaml_config import ConfigError
@@ -67,6 +68,7 @@ def _interrupt(*_: object) -> None:
 def main() -> None:
     """Run the command line; a refusal is one clear message and a non-zero exit code, never a traceback."""
     signal.signal(signal.SIGTERM, _interrupt)
+    logs.configure("error", "auto")
     try:
         cli(prog_name="frontwire")
     except (ConfigError, SettingsError) as refusal:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import faust
 import structlog
+from aiokafka.errors import KafkaConnectionError
 from aiokafka.helpers import create_ssl_context
 from faust import SASLCredentials, SSLCredentials
 
@@ -282,8 +283,14 @@ def run(service: Service, *workers: Stateless | Stateful) -> None:
 
     Each stage is a Faust app of its own: its consumer group scales by itself.
     """
-    if wait_for_broker(service.settings, service.stopping):
-        asyncio.run(_run(service, workers))
+    while wait_for_broker(service.settings, service.stopping):
+        try:
+            asyncio.run(_run(service, workers))
+        except KafkaConnectionError as error:
+            # The broker went away again while the apps were being started.
+            log.warning("starting_again", reason=str(error))
+        else:
+            return
 
 
 async def _run(service: Service, workers: Sequence[Stateless | Stateful]) -> None:
@@ -294,7 +301,11 @@ async def _run(service: Service, workers: Sequence[Stateless | Stateful]) -> Non
     if service.stopping.is_set():
         return
     runners = [StageRunner(worker, service, stopping.set) for worker in workers]
-    await asyncio.gather(*(runner.run(stopping) for runner in runners))
+    try:
+        await asyncio.gather(*(runner.run(stopping) for runner in runners))
+    finally:
+        for runner in runners:
+            await runner.app.stop()
     for runner in runners:
         if runner.failed is not None:
             raise runner.failed

@@ -5,6 +5,8 @@ import re
 import zlib
 from typing import Final
 
+# A glued file is never cut into more; the indexer removes the parts of an earlier revision up to here.
+MAX_PARTS: Final = 30
 _WHITE_SPACE: Final = re.compile(r"\s+")
 
 

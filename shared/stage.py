@@ -126,13 +126,17 @@ class Guard:
 
 @dataclass
 class Stage(Generic[In]):
-    """One worker stage: reads `source` as `model`, applies the pure `transform`, writes its results to `sink`."""
+    """One worker stage: reads `source` as `model`, applies the pure `transform`, writes its results to `sink`.
+
+    A null record (a takedown) is passed on under its key; `forget` removes the article from the stage's own state.
+    """
 
     name: str
     source: Topic
     model: type[In]
     sink: Topic
     transform: Callable[[In], Iterable[Article]]
+    forget: Callable[[str], object] = lambda article_id: None
     guard: Guard = field(init=False)
 
     def __post_init__(self) -> None:
@@ -157,6 +161,7 @@ class Stage(Generic[In]):
         if record.key is None:
             return Outcome(dropped=Drop.TOMBSTONE)
         key = record.key.decode("utf-8", "replace")
+        self.forget(key)
         partition = partition_of(key, self.sink.partitions)
         return Outcome(outputs=(Outgoing(self.sink, partition, record.key, None, record.headers),))
 

@@ -5,7 +5,7 @@ change of a model is a new `-v2` topic. Every consumed topic has a dead-letter t
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from types import UnionType
 from typing import Final
@@ -36,7 +36,6 @@ class Topic:
     retention: timedelta | None
     compact: bool = False
     max_message_bytes: int = MAX_DERIVED_BYTES
-    extra_config: dict[str, str] = field(default_factory=dict)
 
     def config(self) -> dict[str, str]:
         """Return the topic-level settings as Kafka's admin API takes them."""
@@ -48,7 +47,7 @@ class Topic:
         }
         if self.compact:
             settings["max.compaction.lag.ms"] = str(int(MAX_COMPACTION_LAG.total_seconds() * 1000))
-        return settings | self.extra_config
+        return settings
 
 
 ARTICLES_RAW: Final = Topic(

@@ -16,12 +16,11 @@ def find_problems(config_dir: Path) -> list[Problem]:
     """Return everything that is wrong in a configuration folder: feeds, watchlist, alias sets, clean-up rules."""
     from services.extractor.entities import load_knowledge
     from services.fetcher.feeds import load_feeds
-    from services.normaliser.rules import load_rules
 
     loads: tuple[Callable[[], object], ...] = (
         lambda: load_feeds(config_dir / "feeds.yaml"),
         lambda: load_knowledge(config_dir),
-        lambda: load_rules([config_dir / "rules"]),
+        lambda: _tried_rules(config_dir / "rules"),
     )
     problems: list[Problem] = []
     for load in loads:
@@ -30,6 +29,16 @@ def find_problems(config_dir: Path) -> list[Problem]:
         except ConfigError as error:
             problems += error.problems
     return problems
+
+
+def _tried_rules(folder: Path) -> None:
+    """Load the clean-up rules and try each on its own example."""
+    from services.normaliser.checking import check_rules
+    from services.normaliser.rules import load_rules
+
+    problems = check_rules(load_rules([folder]))
+    if problems:
+        raise ConfigError(problems)
 
 
 @click.command()

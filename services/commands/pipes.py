@@ -2,15 +2,17 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import orjson
 
 from services.commands.common import fail
+from shared.errors import Rejected
 from shared.settings import load_settings
 
 Row = dict[str, Any]
+T = TypeVar("T")
 
 
 def _rows() -> Iterator[Row]:
@@ -32,15 +34,14 @@ def _write(rows: Iterable[Row]) -> None:
     sys.stdout.buffer.flush()
 
 
-def _each(transform: Callable[[Row], Row]) -> None:
-    def guarded() -> Iterator[Row]:
-        for number, row in enumerate(_rows(), 1):
-            try:
-                yield transform(row)
-            except (KeyError, TypeError, ValueError) as error:
-                fail(f"standard input, document {number} ({row.get('id')}): {type(error).__name__}: {error}")
-
-    _write(guarded())
+def _guarded(transform: Callable[[Row], T]) -> Iterator[T]:
+    """Yield what a transform makes of each document; one that it cannot read ends the command with its number and id."""
+    for number, row in enumerate(_rows(), 1):
+        try:
+            yield transform(row)
+        except (KeyError, TypeError, ValueError, Rejected) as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            fail(f"standard input, document {number} ({row.get('id')}): {reason}")
 
 
 @click.command()
@@ -54,7 +55,7 @@ def normalise() -> None:
     from services.normaliser.rules import load_rules
 
     rules = load_rules([load_settings().config_dir / "rules"])
-    _each(lambda row: normalise_document(row, rules))
+    _write(_guarded(lambda row: normalise_document(row, rules)))
 
 
 @click.command()
@@ -67,7 +68,7 @@ def annotate() -> None:
     from services.extractor.entities import load_knowledge
 
     knowledge = load_knowledge(load_settings().config_dir)
-    _each(lambda row: annotate_document(row, knowledge))
+    _write(_guarded(lambda row: annotate_document(row, knowledge)))
 
 
 @click.command()
@@ -77,23 +78,8 @@ def cluster() -> None:
     Reads {id, published, url, title, body} a line, writes {id, cluster, duplicate_of, story, method, score, neighbour}; an
     article that was glued from several gives one line a part (`id#1`).
     """
-    from services.deduplicator.cluster import cluster_documents
-    from services.normaliser.cli_io import normalise_document
-    from services.normaliser.rules import load_rules
+    from services.commands.clustering import make_prepare
+    from services.deduplicator.cluster import cluster_articles
 
-    rules = load_rules([load_settings().config_dir / "rules"])
-
-    def cleaned() -> Iterator[Row]:
-        for row in _rows():
-            given = {
-                "text": row["body"],
-                "title": row.get("title"),
-                "url": row.get("url"),
-                "fetched_at": row.get("published"),
-            }
-            parts = normalise_document({"id": row["id"], "input": given}, rules)["parts"]
-            for number, part in enumerate(parts, 1):
-                name = row["id"] if len(parts) == 1 else f"{row['id']}#{number}"
-                yield row | {"id": name, "title": part["title"], "body": part["text"]}
-
-    _write(cluster_documents(cleaned()))
+    prepare = make_prepare(load_settings().config_dir)
+    _write(cluster_articles(pair for pairs in _guarded(prepare) for pair in pairs))

@@ -32,7 +32,7 @@ def decide_stage(rows: Rows) -> tuple[Stage[Any], Callable[[], None]]:
         yield from decide(article, window=window)
         metrics.DEDUP_CANDIDATES_CAPPED.inc(window.capped - before)
 
-    stage = Stage("decide", ARTICLES_SKETCHED, SketchedArticle, ARTICLES_UNIQUE, decide_counted)
+    stage = Stage("decide", ARTICLES_SKETCHED, SketchedArticle, ARTICLES_UNIQUE, decide_counted, window.forget)
     return stage, window.rebuild
 
 

@@ -64,6 +64,8 @@ def decide(article: SketchedArticle, *, window: Window) -> Iterator[UniqueArticl
     fetched_ms = milliseconds(article.fetched_at)
     repeated = known and known.answer_to(features.exact, fetched_ms)
     if known and repeated:
+        # Written again: after a crash the row may stand in the local store without having reached the changelog.
+        window.confirm(article.article_id)
         yield _unique(article, known, repeated)
         return
     now = window.moment(article.fetched_at)

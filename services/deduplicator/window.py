@@ -187,6 +187,10 @@ class Window:
         self._rows[article_id] = pack_row(placed)
         self._expire()
 
+    def confirm(self, article_id: str) -> None:
+        """Write an article's row again as it stands: a row of the local store may not have reached the changelog."""
+        self._rows[article_id] = self._rows[article_id]
+
     def forget(self, article_id: str) -> bool:
         """Take an article out of the window (a takedown); return whether it was there."""
         if not self._release(article_id):

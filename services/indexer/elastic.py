@@ -107,7 +107,7 @@ def _judge(item: dict[str, Any]) -> tuple[Result, str]:
     text = "; ".join(filter(None, (error.get("type"), error.get("reason"), error.get("caused_by", {}).get("reason"))))
     if status in _RETRY_STATUS or error.get("type") in _RETRY_ERRORS:
         return Result.RETRY, text
-    return Result.REFUSED, text
+    return Result.REFUSED, text or f"status {status}"
 
 
 def locate(client: Elasticsearch, alias: str, ids: Sequence[str]) -> dict[str, str]:

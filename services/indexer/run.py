@@ -6,6 +6,7 @@ away or overloaded the partitions are paused and the group membership is kept: n
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -20,6 +21,7 @@ from services.indexer.elastic import Item, RequestTooLarge, Result
 from services.indexer.transform import ALIAS, document, index_name
 from shared import metrics
 from shared.errors import Drop, Reason, Rejected, Transient
+from shared.ids import MAX_PARTS
 from shared.kafka_clients import make_consumer, make_producer, record_of, send, wait_for_broker
 from shared.models import UniqueArticle, index_version
 from shared.service import Service, service
@@ -30,11 +32,11 @@ from shared.topics import ARTICLES_UNIQUE
 STAGE: Final = "indexer"
 GROUP: Final = "frontwire-indexer"
 POLL_MS: Final = 200
+# Longer than any rebalance takes, the session of a killed member included.
+REJOIN_AFTER_SECONDS: Final = 15.0
 MAX_ITEMS: Final = 1000
 MAX_REQUEST_BYTES: Final = 5 * 1024 * 1024
 MAX_BACKOFF_SECONDS: Final = 15.0
-# A revision may have had more parts before; an article is never split into more than this.
-MAX_PARTS: Final = 20
 _UNSENT: Final = (Result.RETRY, "")
 
 log = structlog.get_logger("frontwire.indexer")
@@ -70,17 +72,30 @@ class Indexer:
         """Index until the process is asked to stop."""
         self._prepare_templates()
         self.consumer.subscribe([ARTICLES_UNIQUE.name])
+        joined_at = time.monotonic()
         try:
             while not self.running.stopping.is_set():
+                if self.consumer.assignment():
+                    joined_at = time.monotonic()
+                elif time.monotonic() - joined_at > REJOIN_AFTER_SECONDS:
+                    joined_at = self._join_again()
                 polled = self.consumer.poll(timeout_ms=POLL_MS)
                 records = [record_of(message) for messages in polled.values() for message in messages]
                 if records:
                     self._index(records)
                 self._observe_lag(records)
         finally:
-            self.producer.close(timeout=5)
+            with suppress(KafkaError):
+                self.producer.close(timeout=5)
             self.consumer.close(autocommit=False)
             self.client.close()
+
+    def _join_again(self) -> float:
+        """Leave the group and join it again: a consumer was seen to stay out of it when its topic was made just before."""
+        log.warning("joining_again")
+        self.consumer.unsubscribe()
+        self.consumer.subscribe([ARTICLES_UNIQUE.name])
+        return time.monotonic()
 
     def _prepare_templates(self) -> None:
         """Put the index templates on the cluster before anything is indexed; waits for the cluster as long as it takes."""

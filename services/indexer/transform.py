@@ -94,11 +94,17 @@ def published_instant(article: UniqueArticle) -> datetime | None:
 
 
 def _zone(name: str | None) -> tzinfo:
-    """Return a time zone by its IANA name or as `UTC+07:00`; UTC when nothing is known."""
-    try:
-        return ZoneInfo(name or "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
-        return datetime.strptime(name or "", "UTC%z").tzinfo or UTC
+    """Return a time zone by its IANA name or as `UTC+07:00`; UTC when it is not known or not a zone."""
+    for read in (ZoneInfo, _fixed_offset):
+        try:
+            return read(name or "UTC")
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            continue
+    return UTC
+
+
+def _fixed_offset(name: str) -> tzinfo:
+    return datetime.strptime(name, "UTC%z").tzinfo or UTC
 
 
 def _is_closed(mention: DateMention) -> bool:

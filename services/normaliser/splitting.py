@@ -7,11 +7,10 @@ A headline alone never cuts: subheadings look the same. A cut needs an end befor
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from services.normaliser.cleaning import LONGEST_HEADLINE, Line
+from shared.ids import MAX_PARTS
 
-MAX_PARTS: Final = 99
 _LOOK_BACK = 100  # lines
 _FEWEST_HEADLINE_WORDS = 5
 _SHORTEST_FUSED = 150

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rocksdict import Rdict
@@ -99,3 +100,28 @@ def test_expired_rows_are_deleted_from_any_rows(rows: Rows) -> None:
     decided(article("old", "Chuyến tàu đêm bị hoãn bảy giờ vì một thanh ray hỏng ở biên giới."), window)
     new = decided(article("new", FIRE, minutes=15 * 24 * 60), window)
     assert [name for name, _ in rows.items()] == [new.article_id]
+
+
+class Journal(dict[str, Any]):
+    """Rows that remember which keys were written, as a changelog does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[str] = []
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.written.append(key)
+        super().__setitem__(key, value)
+
+
+def test_a_repeated_article_is_written_again() -> None:
+    """After a crash a row may stand in the local store without having reached the changelog: the repeat must send it."""
+    journal = Journal()
+    window = Window(journal)
+    given = article("first", FIRE)
+    before = decided(given, window)
+    row = journal[before.article_id]
+    journal.written.clear()
+    assert decided(given, window) == before
+    assert journal.written == [before.article_id]
+    assert journal[before.article_id] == row

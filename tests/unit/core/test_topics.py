@@ -92,12 +92,11 @@ def test_the_raw_and_the_finished_articles_are_kept_for_a_replay() -> None:
     ],
 )
 def test_config_for_kafka(retention: timedelta | None, compact: bool, policy: str, milliseconds: str) -> None:
-    topic = Topic("t-v1", None, "k", 1, "a", ("b",), retention, compact, extra_config={"min.insync.replicas": "2"})
+    topic = Topic("t-v1", None, "k", 1, "a", ("b",), retention, compact)
     config = topic.config()
     assert config["cleanup.policy"] == policy
     assert config["retention.ms"] == milliseconds
     assert ("max.compaction.lag.ms" in config) is compact
-    assert config["min.insync.replicas"] == "2"
 
 
 def test_later_topics_take_more_than_the_first() -> None:
