@@ -14,13 +14,15 @@ from services.extractor.dates.values import Period
 
 _QUOTE: Final = re.compile(r"“[^“”\n]{0,2000}”|«[^«»\n]{0,2000}»|„[^„“”\n]{0,2000}[“”]|\"[^\"\n]{0,2000}\"")
 _NAME: Final = re.compile(r"(?<=[\w,\"”»] )[^\W\d_a-zа-яіїєґ]\w+")
-_NEW_CLAUSE: Final = re.compile(r", \w{1,3} ?\Z")
+_NEW_CLAUSE: Final = re.compile(r", (?!что|що)\w{1,3} ?\Z")
 """A comma and a short conjunction right before an expression: "…, and last night"."""
 _BESIDE: Final = 40
 """A date this near behind a verb of saying still dates it ("said in Kyiv on Friday that …")."""
 _CHAIN: Final = 3
 """How many sentences back a speech may have begun."""
-_MOST_DATES: Final = 40
+_DATING: Final = ("day.", "weekday.", "month.number", "month.word", "month.with", "month.named", "month.cl")
+"""The rules whose expressions can date a speech."""
+_MOST_DATES: Final = 12
 """How many expressions back a date is looked for."""
 _KEY_WORDS: Final = 3
 """Words of an occasion's name that must come back."""
@@ -36,11 +38,18 @@ class Speech:
     period: Callable[[Reading], Period | None]
     published: date | None
     quotes: list[tuple[int, int]] = field(default_factory=list)
+    dated: list[Reading] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
+    named: dict[int, list[str]] = field(default_factory=dict)
+    told: str = ""
+    shown_told: str = ""
 
     def __post_init__(self) -> None:
-        self.starts = [reading.start for reading in self.readings]
         self.quotes = [found.span() for found in _QUOTE.finditer(self.surface.shown)]
+        self.told = _unquoted(self.surface.plain, self.quotes)
+        self.shown_told = _unquoted(self.surface.shown, self.quotes)
+        self.dated = [reading for reading in self.readings if self._can_date(reading)]
+        self.starts = [reading.start for reading in self.dated]
 
     def anchor(self, reading: Reading) -> Period | None:
         """Return the date of the speech a reading stands in, when the text gives one."""
@@ -107,17 +116,23 @@ class Speech:
     def _occasion(self, first: int, outside: str) -> Period | None:
         """Return the date of an earlier occasion a sentence names again."""
         same = self.cues.same_occasion.search(outside)
-        for dated in reversed(self._dates(0, first)):
+        for date_before in reversed(self._dates(0, first)):
             if same:
-                return self.period(dated)
-            begin, end = self.surface.sentence(dated.start)
-            for phrase in self._phrases(self.surface.plain[begin : dated.start], self.surface.plain[dated.end : end]):
-                if phrase in outside:
-                    return self.period(dated)
+                return self.period(date_before)
+            if any(phrase in outside for phrase in self._phrases(date_before)):
+                return self.period(date_before)
         return None
 
-    def _phrases(self, head: str, tail: str) -> list[str]:
+    def _phrases(self, dated: Reading) -> list[str]:
         """Return the beginnings of the occasions named right before and right after a date."""
+        if dated.start not in self.named:
+            first, last = self.surface.sentence(dated.start)
+            self.named[dated.start] = self._named(
+                self.surface.plain[first : dated.start], self.surface.plain[dated.end : last]
+            )
+        return self.named[dated.start]
+
+    def _named(self, head: str, tail: str) -> list[str]:
         begins = [found.end() for found in self.cues.occasion.finditer(head)][-2:]
         named = [head[begin:] for begin in begins]
         after = self.cues.occasion.match(tail.lstrip(" ,()"))
@@ -133,17 +148,13 @@ class Speech:
             names & set(_NAME.findall(self._outside(*self.surface.sentence(first - 1), shown=True)))
         )
 
-    def _dates(self, first: int, last: int) -> list[Reading]:
+    def _dates(self, first: int, last: int) -> Sequence[Reading]:
+        """Return the last expressions in a stretch of text that can date a speech."""
         begin, end = bisect_left(self.starts, first), bisect_left(self.starts, last)
-        return [
-            reading
-            for reading in self.readings[max(begin, end - _MOST_DATES) : end]
-            if not reading.inside
-            and reading.rule.startswith(
-                ("day.", "weekday.", "month.number", "month.word", "month.with", "month.named", "month.cl")
-            )
-            and self._quote_at(reading.start) is None
-        ]
+        return self.dated[max(begin, end - _MOST_DATES) : end]
+
+    def _can_date(self, reading: Reading) -> bool:
+        return not reading.inside and reading.rule.startswith(_DATING) and self._quote_at(reading.start) is None
 
     def _says(self, text: str) -> bool:
         return self.cues.speech.search(text) is not None
@@ -154,11 +165,13 @@ class Speech:
 
     def _outside(self, first: int, last: int, *, shown: bool = False) -> str:
         """Return a stretch of text with what is quoted in it blanked."""
-        text = (self.surface.shown if shown else self.surface.plain)[first:last]
-        index = max(0, bisect_right(self.quotes, (first, 0)) - 1)
-        for start, end in self.quotes[index:]:
-            if start >= last:
-                break
-            begin, stop = max(start - first, 0), max(end - first, 0)
-            text = text[:begin] + " " * (min(stop, len(text)) - begin) + text[stop:]
-        return text
+        return (self.shown_told if shown else self.told)[first:last]
+
+
+def _unquoted(text: str, quotes: Sequence[tuple[int, int]]) -> str:
+    pieces: list[str] = []
+    done = 0
+    for start, end in quotes:
+        pieces += (text[done:start], " " * (end - start))
+        done = end
+    return "".join((*pieces, text[done:]))

@@ -17,7 +17,7 @@ _VARIANTS: Final = {
 _VARIANT: Final = re.compile(f"[{''.join(_VARIANTS)}]")
 _STOP: Final = re.compile(r"""[.!?…;\r\n]+["'”»)\]]*[ ]*""")
 _OPENING: Final = frozenset('"“«„(-')
-_REACH: Final = 1000
+_REACH: Final = 600
 _CLUSTER: Final = re.compile(r"[^\u0300-\u036f]?[\u0300-\u036f]+")
 
 
