@@ -128,8 +128,12 @@ class StageRunner:
         self._working_since_ms = 0
         self._draining = False
         self.stage = worker.stage if isinstance(worker, Stateless) else self._with_table(worker)
+        # Raw: whatever Faust decoded itself could be lost before it is guarded.
         topic = self.app.topic(
-            self.stage.source.name, key_type=bytes, value_type=bytes, partitions=self.stage.source.partitions
+            self.stage.source.name,
+            partitions=self.stage.source.partitions,
+            key_serializer="raw",
+            value_serializer="raw",
         )
         self.app.agent(topic, name=self.name, concurrency=1)(self._work)
         self._register_health(service)

@@ -5,7 +5,7 @@ Repair, then language, then clean-up and splitting on the repaired text; all cha
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -71,7 +71,10 @@ def normalise(raw: RawArticle, *, rules: Rules) -> Iterator[NormalisedArticle]:
         edits = to_edits(raw.text, join_neighbours(raw.text, inside, _JOINED_FAMILIES), "text")
         if number == 1 and text.title_is_given:
             edits = to_edits(raw.title or "", title_changes, "title") + edits
-        yield _record(raw, rules, text, number, len(parts), (start, end), edits, document)
+        damage = {change.family for change in to_repaired if start <= change.start < end}
+        if number == 1:
+            damage |= {change.family for change in title_changes}
+        yield _record(raw, rules, text, number, len(parts), (start, end), edits, damage, document)
 
 
 def _repaired(raw: RawArticle) -> tuple[list[Change], str]:
@@ -146,6 +149,7 @@ def _record(
     total: int,
     bounds: tuple[int, int],
     edits: list[Edit],
+    damage: Set[str],
     document: Language,
 ) -> NormalisedArticle:
     language = document if total == 1 else languages.identify(f"{text.title}\n{text.body}", rules.languages)
@@ -157,7 +161,7 @@ def _record(
         *(_localised(clue, zone) for clue in text.clues()),
     ]
     dated = choose(clues, raw.fetched_at)
-    flags = {*dated.flags, *_flags_of(edits)}
+    flags = {*dated.flags, *_flags_of(damage)}
     if language.code == languages.UNDETERMINED:
         flags.add(Flag.LANGUAGE_UNCERTAIN)
     return NormalisedArticle(
@@ -198,9 +202,8 @@ def _localised(clue: Clue, zone: str | None) -> Clue:
     return Clue(clue.origin, clue.written, moment)
 
 
-def _flags_of(edits: Sequence[Edit]) -> Iterator[Flag]:
-    families = {edit.family for edit in edits}
-    if FAMILY_CONTROL in families:
+def _flags_of(damage: Set[str]) -> Iterator[Flag]:
+    if FAMILY_CONTROL in damage:
         yield Flag.CONTROL_CHARACTERS_REMOVED
-    if FAMILY_ENCODING in families:
+    if FAMILY_ENCODING in damage:
         yield Flag.ENCODING_REPAIRED

@@ -50,7 +50,8 @@ class Wire:
         self.client = Elasticsearch(settings.elasticsearch_url, request_timeout=30)
 
     def clean(self) -> None:
-        """Delete all topics, groups and indices, and make the topics anew."""
+        """Delete all topics, groups, tables and indices, and make the topics anew."""
+        shutil.rmtree(self.settings.data_dir / "tables", ignore_errors=True)
         with closing(make_admin(self.settings)) as admin:
             names = {topic.name for topic in all_topics()} & set(admin.list_topics())
             if names:
@@ -181,10 +182,9 @@ class Wire:
         local_engines.start_engine(self.engines, name)
 
     def close(self) -> None:
-        """Stop every process and forget the tables."""
+        """Stop every process."""
         self.supervisor.stop()
         self.client.close()
-        shutil.rmtree(self.settings.data_dir / "tables", ignore_errors=True)
 
 
 def logs_of(wire: Wire) -> str:
