@@ -6,7 +6,7 @@ FRONTWIRE := $(BIN)/frontwire
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up check test prove bench lock format clean
+.PHONY: help setup demo up check lint test prove bench lock format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,15 +26,18 @@ demo: setup  ## the whole wire on real engines with a sample news site; FILES="p
 up: setup  ## run everything on this machine with deploy/config, until Ctrl-C
 	$(FRONTWIRE) up
 
-check: setup  ## lint, types, arrows, unit and contract tests: no engines, under 20 seconds
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports --no-cache
-	$(BIN)/pytest -q -n 2 tests/unit tests/contract
+check: lint  ## lint, types, arrows, quick unit and contract tests: no engines
+	$(BIN)/pytest -q -n 2 --quick tests/unit tests/contract
 
-test: check  ## every test, on the real Kafka and Elasticsearch
+test: lint  ## every test, on the real Kafka and Elasticsearch
+	$(BIN)/pytest -q -n 2 tests/unit tests/contract
 	$(BIN)/pytest tests/integration tests/e2e
+
+lint: setup
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache > /dev/null || $(BIN)/lint-imports --no-cache
 
 prove: setup  ## the same proofs at their full sizes (up to an hour), written into docs/
 	$(BIN)/pytest -m prove tests

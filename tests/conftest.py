@@ -14,6 +14,22 @@ from shared.settings import Settings, load_settings
 from tests.support.wire import Wire, copy_config, logs_of
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--quick`: leave out the files of thorough tests, before they are even imported."""
+    parser.addoption("--quick", action="store_true", help="leave out test files marked slow")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave a file out of a quick run when it marks itself slow."""
+    if (
+        config.getoption("--quick")
+        and collection_path.suffix == ".py"
+        and collection_path.parent != Path(__file__).parent
+    ):
+        return "pytestmark = pytest.mark.slow" in collection_path.read_text(encoding="utf-8") or None
+    return None
+
+
 @pytest.fixture(scope="session")
 def engines() -> Iterator[Settings]:
     """Real Kafka and Elasticsearch on free ports, with data of their own that is deleted at the end."""

@@ -10,6 +10,8 @@ from services.extractor.entities import Knowledge, load_knowledge
 from services.extractor.transform import EXTRACTOR_VERSION, extract, local_day
 from shared.models import DateMention, EntityMention, KeywordHit, Language, NormalisedArticle, Published, Source
 
+pytestmark = pytest.mark.slow
+
 CONFIG = Path(__file__).parents[2] / "deploy" / "config"
 NOW = datetime(2025, 11, 21, tzinfo=UTC)
 

@@ -23,6 +23,8 @@ from shared.sample_expected import ExpectedArticle, ExpectedSearch, Totals, read
 from shared.sample_site import DEFAULT_FOLDER, make_site
 from shared.text import fold
 
+pytestmark = pytest.mark.slow
+
 SEEDS: Final = DEFAULT_FOLDER.parents[2] / "shared" / "data" / "seeds"
 SITE: Final = make_site(DEFAULT_FOLDER, "http://127.0.0.1:8765")
 ITEMS: Final = {item.key: item for item in SITE.items}

@@ -17,6 +17,8 @@ from shared import sample_site
 from shared.sample_articles import Article, Item, Wart, to_windows_1258
 from shared.sample_site import DEFAULT_FOLDER, Site, make_site, serve
 
+pytestmark = pytest.mark.slow
+
 BASE = "http://127.0.0.1:8765"
 REVISABLE = "bao-mau/kyiv-cat-dien-luan-phien"
 VIETNAMESE = "aăâbcdđeêghiklmnoôơpqrstuưvxyAĂÂĐÊÔƠƯ .,“”–0123456789"

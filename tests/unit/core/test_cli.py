@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from services import cli as module
 from services.cli import cli, main
 from services.commands.common import project_folder
+from services.extractor.entities import Knowledge, load_knowledge
 from services.normaliser.rules import Rules, load_rules
 
 
@@ -37,6 +38,12 @@ COMMANDS = dict(walk(cli))
 def shipped_rules() -> Rules:
     """Return the built-in clean-up rules, loaded once for all tests here: that takes half a second."""
     return load_rules([])
+
+
+@cache
+def shipped_knowledge() -> Knowledge:
+    """Return the shipped alias sets and watchlist, loaded once for all tests here: that takes two seconds."""
+    return load_knowledge(project_folder() / "deploy/config")
 
 
 @pytest.fixture(autouse=True)
@@ -145,6 +152,7 @@ def test_wrong_documents_on_standard_input(
     command: str, stdin: bytes, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("services.normaliser.rules.load_rules", lambda _: shipped_rules())
+    monkeypatch.setattr("services.extractor.entities.load_knowledge", lambda _: shipped_knowledge())
     ran = Ran([command], capsys, stdin)
     assert ran.code == 1
     assert ran.err.startswith(said)

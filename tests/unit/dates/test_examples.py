@@ -6,6 +6,8 @@ from services.extractor.dates import find_dates
 from services.extractor.dates.grammar import LANGUAGES, Example, grammar
 from tests.unit.dates.marked import interval, unmarked
 
+pytestmark = pytest.mark.slow
+
 
 def _rules(language: str) -> list[tuple[str, list[Example]]]:
     specs = grammar(language).specs

@@ -10,6 +10,8 @@ import pytest
 from services.extractor.dates import find_dates
 from tests.unit.dates.marked import interval, unmarked
 
+pytestmark = pytest.mark.slow
+
 DATA = Path(__file__).parents[2] / "data" / "dates"
 PASSAGES: list[dict[str, Any]] = [
     json.loads(line) for file in sorted(DATA.glob("*.jsonl")) for line in file.read_text(encoding="utf-8").splitlines()

@@ -10,6 +10,8 @@ from shared.errors import Reason, Rejected
 from shared.models import UniqueArticle
 from tests.unit.deduplicator.labelled import FIRE, START, TRAIN, article, decided, labelled, sketched
 
+pytestmark = pytest.mark.slow
+
 DAY = 24 * 60
 EDITED = (
     FIRE[0],

@@ -10,6 +10,8 @@ import pytest
 from services.deduplicator.cluster import cluster_documents
 from tests.unit.deduplicator.labelled import documents, labelled, measure
 
+pytestmark = pytest.mark.slow
+
 DEV = Path(__file__).parents[4] / "shared" / "data" / "dedup" / "dev.jsonl"
 
 

@@ -15,6 +15,8 @@ from shared.reload import Reloading
 from shared.yaml_config import ConfigError
 from tests.unit.entities.conftest import CONFIG
 
+pytestmark = pytest.mark.slow
+
 WATCHLIST = "keywords:\n  - {name: Moon, any_of: [loc:moon]}\n"
 SETS = "sets:\n  - {id: loc:moon, type: LOC, labels: {en: Moon}}\n"
 

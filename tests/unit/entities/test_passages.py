@@ -5,6 +5,8 @@ import pytest
 from services.extractor.entities import Knowledge, find_entities
 from tests.unit.entities.scoring import Passage, f1, read_passages, strict_f1
 
+pytestmark = pytest.mark.slow
+
 PASSAGES = list(read_passages())
 
 

@@ -11,6 +11,8 @@ from services.normaliser.cli_io import normalise_document
 from services.normaliser.rules import Rules
 from shared.errors import Reason, Rejected
 
+pytestmark = pytest.mark.slow
+
 LABELLED = Path(__file__).parents[4] / "shared" / "data" / "normaliser"
 TEXT = (
     "Phà thay cầu sập\nHội đồng thành phố cảng thông qua kế hoạch sửa ba cây cầu bị bom đánh sập. &amp;\nẢnh: Reuters"

@@ -12,6 +12,8 @@ from shared.yaml_config import ConfigError
 from tests.unit.normaliser.conftest import MakeRaw
 from tests.unit.normaliser.samples import read_samples
 
+pytestmark = pytest.mark.slow
+
 OPERATOR_RULE = """rules:
   - {id: bien.other.footer, family: other, where: line, pattern: 'Bến phà số \\d+', outlets: [Thời Báo Biển],
      before: "Nước lên.\\nBến phà số 4", after: "Nước lên."}

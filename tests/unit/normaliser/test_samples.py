@@ -13,6 +13,8 @@ from shared.models import RawArticle
 from tests.unit.normaliser.conftest import MakeRaw
 from tests.unit.normaliser.samples import Sample, read_samples
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = read_samples()
 WARTS = (
     "\n", "\n\n", "\r\n", "\u200b", "&amp;", "&amp;nbsp;", "...", "./.\n", "\x00", "e\u0301", "<b>", "\xa0", "  ", ">> ",
