@@ -12,9 +12,9 @@ from rich.console import Console
 from shared.local_engines import process
 from shared.local_engines.download import fetch
 from shared.local_engines.elasticsearch import ELASTICSEARCH
-from shared.local_engines.files import engine_user, folder_lock, give
+from shared.local_engines.files import engine_user, folder_lock, give, on_listed_mount
 from shared.local_engines.kafka import KAFKA
-from shared.local_engines.launch import Engine, Place, java, make_folder, open_folder
+from shared.local_engines.launch import Engine, Place, data_folder, java, make_folder, open_folder
 from shared.local_engines.lock import engine_version, read_lock
 from shared.local_engines.model import (
     ENGINE_NAMES,
@@ -124,7 +124,7 @@ def _pid_file(settings: EngineSettings, name: EngineName) -> Path:
 
 
 def _home(settings: EngineSettings, name: EngineName) -> Path:
-    return open_folder(settings.data.resolve(), engine_user()) / name
+    return data_folder(settings.data.resolve(), engine_user()) / name
 
 
 def _runs(settings: EngineSettings, name: EngineName) -> bool:
@@ -175,6 +175,8 @@ def _launch(settings: EngineSettings, name: EngineName, console: Console) -> Non
     home = _home(settings, name)
     make_folder(programs)
     make_folder(home.parent)
+    if not on_listed_mount(settings.data):
+        console.print(f"{settings.data} is in no list of mounts (a chroot?): {name} keeps its data in {home.parent}")
     for folder in _FOLDERS:
         (home / folder).mkdir(parents=True, exist_ok=True)
     shutil.rmtree(home / "tmp")

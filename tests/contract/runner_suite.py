@@ -200,6 +200,7 @@ def check_order_is_kept_for_each_key(harness: Harness) -> None:
 
 def check_a_bad_record_is_dead_lettered_and_its_neighbours_pass(harness: Harness) -> None:
     """Every kind of bad record, first, in the middle, last and beside another, lands byte for byte with its story."""
+    started = datetime.now(UTC) - timedelta(seconds=1)
     trial = Trial(harness, "bad")
     expected: dict[str, tuple[Reason, bytes, Headers]] = {}
     good: list[bytes] = []
@@ -219,7 +220,6 @@ def check_a_bad_record_is_dead_lettered_and_its_neighbours_pass(harness: Harness
             trial.put(article, value, headers)
             number += 1
             put_good(after)
-    started = datetime.now(UTC) - timedelta(seconds=1)
     trial.run()
     assert sorted(record.value or b"" for record in trial.outputs()) == sorted(good)
     letters = {(letter.key or b"").decode(): letter for letter in trial.letters()}

@@ -1,0 +1,139 @@
+"""What an operator does: status pages, reload of configuration, dead letters on the command line."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import pytest
+
+from services.commands.common import project_folder
+from shared.settings import environment_of
+from shared.topics import ARTICLES_RAW
+from tests.support.articles import raw_article
+from tests.support.wire import JOBS, WORKERS, Wire, wait_until
+
+pytestmark = pytest.mark.engines
+
+
+def frontwire(wire: Wire, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command against the wire's engines and configuration."""
+    return subprocess.run(
+        [sys.executable, "-m", "services.cli", *arguments],
+        env=os.environ | environment_of(wire.settings),
+        cwd=project_folder(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def get(url: str) -> tuple[int, str]:
+    """Return status and body of a page."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as refusal:
+        return refusal.code, refusal.read().decode()
+
+
+def test_every_service_shows_its_state(wire: Wire) -> None:
+    """/healthz, /readyz and /metrics of each service; logs name the article and its trace."""
+    wire.start(*JOBS.values())
+    raw = raw_article(1, seed=30, text="  ")
+    wire.publish([raw, raw_article(2, seed=30)])
+    wait_until(lambda: wire.count() == 1, "the article", 60)
+    for running in wire.supervisor.running.values():
+        assert get(f"{running.metrics_url}/healthz")[0] == 200
+        status, body = get(f"{running.metrics_url}/readyz")
+        assert (status, json.loads(body)["ok"]) == (200, True)
+        assert get(f"{running.metrics_url}/other")[0] == 404
+        metrics = get(f"{running.metrics_url}/metrics")[1]
+        for name in ("frontwire_records_in_total", "frontwire_records_out_total", "frontwire_dead_letters_total"):
+            assert name in metrics, (running.job.label, name)
+    assert wire.metric("indexer", "frontwire_searchable_delay_seconds_count") == 1
+    lines = [json.loads(line) for line in wire.supervisor.running["normaliser"].log.read_text().splitlines()]
+    (letter,) = [line for line in lines if line["event"] == "dead_letter"]
+    assert letter["trace"] == raw.trace_id
+    assert letter["service"] == "normaliser"
+
+
+def test_an_indexer_without_elasticsearch_is_not_ready_and_loses_nothing(wire: Wire) -> None:
+    """While Elasticsearch is away /readyz says so, the partitions are paused, nothing is dead-lettered; then it goes on."""
+    wire.start(*WORKERS)
+    wire.publish([raw_article(1, seed=31)])
+    wait_until(lambda: wire.count() == 1, "the first article", 60)
+    wire.stop_engine("elasticsearch")
+    raws = [raw_article(number, seed=31) for number in range(2, 30)]
+    wire.publish(raws)
+    url = wire.supervisor.running["indexer"].metrics_url
+    wait_until(lambda: get(f"{url}/readyz")[0] == 503, "the indexer to say that it cannot work", 60)
+    assert "Elasticsearch" in get(f"{url}/readyz")[1]
+    assert wire.metric("indexer", "frontwire_index_paused") == 1
+    wire.start_engine("elasticsearch")
+    wait_until(lambda: wire.count() == 29, "everything", 60)
+    wait_until(lambda: get(f"{url}/readyz")[0] == 200, "the indexer to be ready again", 30)
+    assert wire.metric("indexer", "frontwire_dead_letters_total") == 0
+
+
+def test_a_keyword_added_while_the_extractor_runs_takes_effect_and_a_broken_edit_does_not(wire: Wire) -> None:
+    """A good edit of watchlist.yaml is used within seconds; a broken one is refused and the last good one stays."""
+    wire.start(*WORKERS)
+    watchlist = wire.settings.config_dir / "watchlist.yaml"
+    before = watchlist.read_text(encoding="utf-8")
+    watchlist.write_text(before + "  - name: Grain trains\n    any_of: [đoàn tàu chở thóc]\n", encoding="utf-8")
+    wait_until(
+        lambda: wire.metric("extractor", "frontwire_config_reloads_total") == 1 or publish_and_look(wire, 1),
+        "reload",
+        30,
+    )
+    assert keywords_of(wire, 2) == ["Grain trains"]
+    watchlist.write_text(before + "  - name: Grain trains\n    any_off: [đoàn tàu chở thóc]\n", encoding="utf-8")
+    wait_until(
+        lambda: wire.metric("extractor", "frontwire_config_refused") == 1 or publish_and_look(wire, 3), "refusal", 30
+    )
+    assert keywords_of(wire, 4) == ["Grain trains"]
+    log = wire.supervisor.running["extractor"].log.read_text()
+    assert "any_off" in log
+    assert "watchlist.yaml" in log
+
+
+def publish_and_look(wire: Wire, number: int) -> bool:
+    """Publish an article, so that the extractor looks at its files; always False, for `wait_until`."""
+    keywords_of(wire, number)
+    return False
+
+
+def keywords_of(wire: Wire, number: int) -> list[str]:
+    """Return the keywords of an article on a grain train."""
+    raw = raw_article(
+        number, seed=32, text="Tin ngắn\n\nMột đoàn tàu chở thóc đã rời ga sáng nay và sẽ tới cảng vào ngày mai."
+    )
+    wire.publish([raw])
+    wait_until(lambda: raw.article_id in wire.indexed(), "the article", 30)
+    found = wire.client.get(index="news-articles-2025.11", id=raw.article_id)["_source"]
+    keywords: list[str] = found["keywords"]
+    return keywords
+
+
+def test_dead_letters_on_the_command_line(wire: Wire) -> None:
+    """`dlq list`, `show` and `replay` as an operator types them; `topics apply` finds nothing to do."""
+    wire.start(JOBS["normaliser"])
+    wire.put(ARTICLES_RAW, b"broken", b"{")
+    wait_until(lambda: wire.letters(ARTICLES_RAW), "the dead letter", 30)
+    listed = frontwire(wire, "dlq", "list", "--json")
+    assert json.loads(listed.stdout) == [{"topic": ARTICLES_RAW.name, "reason": "broken_json", "count": 1}]
+    shown = frontwire(wire, "dlq", "show", "articles-raw-v1-dlq")
+    assert shown.returncode == 0
+    assert "normaliser: broken_json" in shown.stdout
+    replayed = frontwire(wire, "dlq", "replay", ARTICLES_RAW.name)
+    assert replayed.stdout.strip() == "sent back 1, left 0"
+    wait_until(lambda: len(wire.letters(ARTICLES_RAW)) == 2, "the letter to come back", 30)
+    unknown = frontwire(wire, "dlq", "show", "nothing-v1")
+    assert unknown.returncode == 2
+    assert "choose one of" in unknown.stderr
+    applied = frontwire(wire, "topics", "apply", "--check")
+    assert (applied.returncode, applied.stdout) == (0, "")
