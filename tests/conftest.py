@@ -16,6 +16,7 @@ from tests.support.wire import Wire, copy_config, logs_of
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--quick`: leave out the files of thorough tests, before they are even imported."""
+    parser.addoption("--proof-articles", default=50_000, help="how many articles `make prove` sends")
     parser.addoption("--quick", action="store_true", help="leave out test files marked slow")
 
 

@@ -51,7 +51,7 @@ class Wire:
 
     def clean(self) -> None:
         """Delete all topics, groups, tables and indices, and make the topics anew."""
-        shutil.rmtree(self.settings.data_dir / "tables", ignore_errors=True)
+        self.forget_tables()
         with closing(make_admin(self.settings)) as admin:
             names = {topic.name for topic in all_topics()} & set(admin.list_topics())
             if names:
@@ -62,6 +62,10 @@ class Wire:
                 admin.delete_groups(groups)
             topic_admin.apply(admin)
         self.delete_indices()
+
+    def forget_tables(self) -> None:
+        """Delete the tables that the processes keep on disk."""
+        shutil.rmtree(self.settings.data_dir / "tables", ignore_errors=True)
 
     def delete_indices(self) -> None:
         """Delete every index of ours, by name: Elasticsearch refuses patterns."""
