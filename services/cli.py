@@ -60,14 +60,13 @@ def cli() -> None:
     """
 
 
-def _interrupt(*_: object) -> None:
-    """Make SIGTERM end a command as Ctrl-C does: what it started is stopped."""
-    raise KeyboardInterrupt
-
-
 def main() -> None:
-    """Run the command line; a refusal is one clear message and a non-zero exit code, never a traceback."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    """Run the command line; a refusal is one clear message and a non-zero exit code, never a traceback.
+
+    SIGTERM ends a command as Ctrl-C does: what it started is stopped.
+    """
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, signal.default_int_handler)
     logs.configure("error", "auto")
     try:
         cli(prog_name="frontwire")

@@ -6,6 +6,7 @@ bytes) and `serve` puts it on a local port. Run it by hand with `python -m share
 
 import argparse
 import logging
+import signal
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -138,6 +139,10 @@ def main(argv: list[str] | None = None) -> int:
         "--revised", nargs="*", default=[], metavar="OUTLET/SLUG", help="articles to serve in their later state"
     )
     options = parser.parse_args(argv)
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(
+            signum, signal.default_int_handler
+        )  # also where the starter ignores SIGINT, as a background shell does
     try:
         server = _server(options.folder, options.port, options.revised)
     except OSError as error:
