@@ -14,6 +14,7 @@ from typing import Final
 
 import structlog
 from elasticsearch import ApiError, TransportError
+from kafka import TopicPartition
 from kafka.errors import CommitFailedError, KafkaError
 
 from services.indexer import elastic
@@ -79,8 +80,7 @@ class Indexer:
                     joined_at = time.monotonic()
                 elif time.monotonic() - joined_at > REJOIN_AFTER_SECONDS:
                     joined_at = self._join_again()
-                polled = self.consumer.poll(timeout_ms=POLL_MS)
-                records = [record_of(message) for messages in polled.values() for message in messages]
+                records = self._poll()
                 if records:
                     self._index(records)
                 self._observe_lag(records)
@@ -89,6 +89,16 @@ class Indexer:
                 self.producer.close(timeout=5)
             self.consumer.close(autocommit=False)
             self.client.close()
+
+    def _poll(self) -> list[Record]:
+        """Return what came, nothing while the broker is away: a poll in the middle of its restart raises."""
+        try:
+            polled = self.consumer.poll(timeout_ms=POLL_MS)
+        except KafkaError as error:
+            log.warning("kafka_unwell", reason=repr(error)[:200])
+            self.running.stopping.wait(POLL_MS / 1000)
+            return []
+        return [record_of(message) for messages in polled.values() for message in messages]
 
     def _join_again(self) -> float:
         """Leave the group and join it again: a consumer was seen to stay out of it when its topic was made just before."""
@@ -196,11 +206,16 @@ class Indexer:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             self.consumer.pause(*self.consumer.assignment())
-            self.consumer.poll(timeout_ms=POLL_MS)
+            self._put_back(self._poll())
             if self.running.stopping.is_set():
                 return False
         self.trouble = None
         return True
+
+    def _put_back(self, records: Sequence[Record]) -> None:
+        """Read these records again later: a partition that came in the middle of a pause gives some before it is paused."""
+        for record in reversed(records):
+            self.consumer.seek(TopicPartition(record.topic, record.partition), record.offset)
 
     def _resume(self) -> None:
         paused = self.consumer.paused()
@@ -232,8 +247,8 @@ class Indexer:
         lag = 0
         for partition in self.consumer.assignment():
             end = self.consumer.highwater(partition)
-            if end is not None:
-                lag += max(0, end - self.consumer.position(partition))
+            with suppress(KafkaError):
+                lag += max(0, end - self.consumer.position(partition, timeout_ms=POLL_MS)) if end is not None else 0
         metrics.LAG_RECORDS.labels(STAGE).set(lag)
         oldest_ms = min((record.timestamp_ms for record in records), default=0)
         metrics.LAG_SECONDS.labels(STAGE).set(max(0.0, time.time() - oldest_ms / 1000) if lag and oldest_ms else 0.0)
