@@ -100,7 +100,7 @@ def test_what_the_index_refuses_is_kept_and_a_replay_after_the_fix_brings_it_thr
     wire.client.indices.create(index=index, mappings={"properties": {"title": {"type": "long"}}})
     raws = [good(number, seed=12) for number in range(3)]
     wire.publish(raws)
-    wait_until(lambda: len(wire.letters(ARTICLES_UNIQUE)) == 3, "three dead letters", 60)
+    wait_until(lambda: len(wire.letters(ARTICLES_UNIQUE)) == 3, "three dead letters", 120)
     for letter in wire.letters(ARTICLES_UNIQUE):
         assert letter.reason == Reason.INDEX_REFUSED
         assert "title" in letter.error
@@ -124,8 +124,8 @@ def test_an_article_of_20_mb_is_kept_as_hash_size_and_head(wire: Wire) -> None:
     feeds = f"feeds:\n  - name: Folder\n    path: {folder}\n    timezone: Asia/Ho_Chi_Minh\n    every: 2s\n"
     (wire.settings.config_dir / "feeds.yaml").write_text(feeds, encoding="utf-8")
     wire.start(JOBS["fetcher"], *WORKERS)
-    wait_until(lambda: wire.count() >= 2, "the small articles", 60)
-    wait_until(lambda: wire.letters(ARTICLES_RAW), "the dead letter", 60)
+    wait_until(lambda: wire.count() >= 2, "the small articles", 120)
+    wait_until(lambda: wire.letters(ARTICLES_RAW), "the dead letter", 120)
     (letter,) = wire.letters(ARTICLES_RAW)
     body = (folder / "b-huge.txt").read_bytes()
     assert letter.reason == Reason.TOO_LARGE

@@ -45,7 +45,7 @@ def test_every_service_shows_its_state(wire: Wire) -> None:
     wire.start(*JOBS.values())
     raw = raw_article(1, seed=30, text="  ")
     wire.publish([raw, raw_article(2, seed=30)])
-    wait_until(lambda: wire.count() == 1, "the article", 60)
+    wait_until(lambda: wire.count() == 1, "the article", 120)
     for running in wire.supervisor.running.values():
         assert get(f"{running.metrics_url}/healthz")[0] == 200
         status, body = get(f"{running.metrics_url}/readyz")
@@ -65,17 +65,17 @@ def test_an_indexer_without_elasticsearch_is_not_ready_and_loses_nothing(wire: W
     """While Elasticsearch is away /readyz says so, the partitions are paused, nothing is dead-lettered; then it goes on."""
     wire.start(*WORKERS)
     wire.publish([raw_article(1, seed=31)])
-    wait_until(lambda: wire.count() == 1, "the first article", 60)
+    wait_until(lambda: wire.count() == 1, "the first article", 120)
     wire.stop_engine("elasticsearch")
     raws = [raw_article(number, seed=31) for number in range(2, 30)]
     wire.publish(raws)
     url = wire.supervisor.running["indexer"].metrics_url
-    wait_until(lambda: get(f"{url}/readyz")[0] == 503, "the indexer to say that it cannot work", 60)
+    wait_until(lambda: get(f"{url}/readyz")[0] == 503, "the indexer to say that it cannot work", 120)
     assert "Elasticsearch" in get(f"{url}/readyz")[1]
     assert wire.metric("indexer", "frontwire_index_paused") == 1
     wire.start_engine("elasticsearch")
-    wait_until(lambda: wire.count() == 29, "everything", 60)
-    wait_until(lambda: get(f"{url}/readyz")[0] == 200, "the indexer to be ready again", 30)
+    wait_until(lambda: wire.count() == 29, "everything", 120)
+    wait_until(lambda: get(f"{url}/readyz")[0] == 200, "the indexer to be ready again", 120)
     assert wire.metric("indexer", "frontwire_dead_letters_total") == 0
 
 
@@ -113,7 +113,7 @@ def keywords_of(wire: Wire, number: int) -> list[str]:
         number, seed=32, text="Tin ngắn\n\nMột đoàn tàu chở thóc đã rời ga sáng nay và sẽ tới cảng vào ngày mai."
     )
     wire.publish([raw])
-    wait_until(lambda: raw.article_id in wire.indexed(), "the article", 30)
+    wait_until(lambda: raw.article_id in wire.indexed(), "the article", 120)
     found = wire.client.get(index="news-articles-2025.11", id=raw.article_id)["_source"]
     keywords: list[str] = found["keywords"]
     return keywords
@@ -123,7 +123,7 @@ def test_dead_letters_on_the_command_line(wire: Wire) -> None:
     """`dlq list`, `show` and `replay` as an operator types them; `topics apply` finds nothing to do."""
     wire.start(JOBS["normaliser"])
     wire.put(ARTICLES_RAW, b"broken", b"{")
-    wait_until(lambda: wire.letters(ARTICLES_RAW), "the dead letter", 30)
+    wait_until(lambda: wire.letters(ARTICLES_RAW), "the dead letter", 120)
     listed = frontwire(wire, "dlq", "list", "--json")
     assert json.loads(listed.stdout) == [{"topic": ARTICLES_RAW.name, "reason": "broken_json", "count": 1}]
     shown = frontwire(wire, "dlq", "show", "articles-raw-v1-dlq")
@@ -131,7 +131,7 @@ def test_dead_letters_on_the_command_line(wire: Wire) -> None:
     assert "normaliser: broken_json" in shown.stdout
     replayed = frontwire(wire, "dlq", "replay", ARTICLES_RAW.name)
     assert replayed.stdout.strip() == "sent back 1, left 0"
-    wait_until(lambda: len(wire.letters(ARTICLES_RAW)) == 2, "the letter to come back", 30)
+    wait_until(lambda: len(wire.letters(ARTICLES_RAW)) == 2, "the letter to come back", 120)
     unknown = frontwire(wire, "dlq", "show", "nothing-v1")
     assert unknown.returncode == 2
     assert "choose one of" in unknown.stderr

@@ -29,7 +29,7 @@ JOBS = {job.name: job for job in SERVICES}
 WORKERS = tuple(job for job in SERVICES if job.name != "fetcher")
 
 
-def wait_until(check: Callable[[], object], what: str, seconds: float = 60.0, every: float = 0.3) -> None:
+def wait_until(check: Callable[[], object], what: str, seconds: float = 120.0, every: float = 0.3) -> None:
     """Wait until a check holds; fails the test with what was waited for, and the last answer."""
     until = time.monotonic() + seconds
     answer = check()
@@ -83,7 +83,7 @@ class Wire:
         """Start a killed process again, without waiting for it."""
         self.supervisor.start_one(self.supervisor.running[label].job)
 
-    def wait_ready(self, label: str, seconds: float = 60.0) -> None:
+    def wait_ready(self, label: str, seconds: float = 120.0) -> None:
         """Wait until a process says it can work."""
         running = self.supervisor.running[label]
 

@@ -1,0 +1,89 @@
+"""Several copies of a service: they share the work, take over from each other, and stop cleanly."""
+
+import time
+
+import pytest
+
+from shared.ids import partition_of
+from shared.models import UniqueArticle
+from shared.supervisor import copies
+from shared.topics import ARTICLES_RAW, ARTICLES_SKETCHED, ARTICLES_UNIQUE
+from tests.support.articles import raw_article, raw_articles
+from tests.support.wire import JOBS, Wire, wait_until
+
+pytestmark = pytest.mark.engines
+
+
+def test_the_duplicate_decision_does_not_depend_on_the_number_of_workers(wire: Wire) -> None:
+    """The same articles, a third of them copies, through one and through three sketch workers give the same clusters."""
+    clusters = {}
+    for workers in (1, 3):
+        wire.clean()
+        jobs = (JOBS["normaliser"], JOBS["extractor"], *copies(JOBS["sketch"], workers), JOBS["decide"])
+        wire.start(*jobs)
+        originals = list(raw_articles(200, size=900, seed=2))
+        repeats = [
+            raw_article(1000 + number, seed=2, text=f"{originals[number].text}\n\nẢnh: Reuters")
+            for number in range(100)
+        ]
+        wire.publish(originals)
+        wait_until(lambda: len(wire.read(ARTICLES_SKETCHED)) >= 200, "the originals to be sketched", 120)
+        wire.publish(repeats)
+        wait_until(lambda: len(wire.read(ARTICLES_UNIQUE)) >= 300, "300 decisions", 120)
+        wire.supervisor.stop()
+        decided = [UniqueArticle.model_validate_json(record.value or b"") for record in wire.read(ARTICLES_UNIQUE)]
+        clusters[workers] = {article.article_id: article.cluster_id for article in decided}
+        assert sum(bool(article.duplicate_of) for article in decided) == 100
+    assert clusters[1] == clusters[3]
+
+
+def test_a_standby_decider_takes_over(wire: Wire) -> None:
+    """Of two deciders one works; when it is killed the other goes on with the same memory: copies are still found."""
+    first, second = copies(JOBS["decide"], 2)
+    wire.start(JOBS["normaliser"], JOBS["extractor"], JOBS["sketch"], first)
+    originals = list(raw_articles(50, seed=3))
+    wire.publish(originals)
+    wait_until(lambda: len(wire.read(ARTICLES_UNIQUE)) >= 50, "50 decisions", 120)
+    wire.start(second)
+    wire.supervisor.kill(first.label)
+    wire.publish(raw_article(500 + number, seed=3, text=originals[number].text) for number in range(50))
+    killed_at = time.monotonic()
+    wait_until(lambda: len(wire.read(ARTICLES_UNIQUE)) >= 100, "the standby's decisions", 120)
+    assert time.monotonic() - killed_at < 40
+    decided = [UniqueArticle.model_validate_json(record.value or b"") for record in wire.read(ARTICLES_UNIQUE)]
+    copied = {article.article_id: article.duplicate_of for article in decided if article.duplicate_of}
+    expected = {raw_article(500 + n, seed=3).article_id: [raw_article(n, seed=3).article_id] for n in range(50)}
+    assert copied == expected
+
+
+def test_two_copies_share_the_work_and_stop_cleanly(wire: Wire) -> None:
+    """Two normalisers divide the partitions; SIGTERM ends each within 10 s with its offsets committed: nothing comes again."""
+    one, two = copies(JOBS["normaliser"], 2)
+    wire.start(one, two)
+    raws = list(raw_articles(600, size=500, seed=4))
+    assert {partition_of(raw.article_id, 6) for raw in raws} == set(range(6))
+    wire.publish(raws)
+    group = "frontwire-normaliser"
+    wait_until(lambda: wire.committed(group, ARTICLES_RAW) >= 600, "600 records to be committed", 120)
+    shares = [wire.metric(job.label, "frontwire_records_in_total") for job in (one, two)]
+    assert sum(shares) == 600
+    assert all(share > 0 for share in shares), shares
+    started = time.monotonic()
+    codes = wire.supervisor.stop()
+    assert time.monotonic() - started < 10
+    assert set(codes.values()) == {0}
+    wire.start(one)
+    wire.publish([raw_article(9999, seed=4)])
+    wait_until(lambda: wire.metric(one.label, "frontwire_records_in_total") >= 1, "the new record", 120)
+    assert wire.metric(one.label, "frontwire_records_in_total") == 1
+
+
+def test_every_service_stops_within_ten_seconds(wire: Wire) -> None:
+    """SIGTERM ends every service with exit code 0 while records flow."""
+    wire.start(*JOBS.values())
+    wire.publish(raw_articles(300, seed=5))
+    time.sleep(1)
+    started = time.monotonic()
+    codes = wire.supervisor.stop()
+    assert time.monotonic() - started < 10
+    assert set(codes.values()) == {0}, codes
