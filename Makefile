@@ -31,7 +31,7 @@ check: lint  ## lint, types, arrows, quick unit and contract tests: no engines
 
 test: lint  ## every test, on the real Kafka and Elasticsearch
 	$(BIN)/pytest -q -n 2 tests/unit tests/contract
-	$(BIN)/pytest -n 2 --dist loadfile tests/integration tests/e2e
+	$(BIN)/pytest tests/integration tests/e2e
 
 lint: setup
 	$(BIN)/ruff check --quiet .

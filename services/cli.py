@@ -69,7 +69,10 @@ def main() -> None:
         signal.signal(signum, signal.default_int_handler)
     logs.configure("error", "auto")
     try:
-        cli(prog_name="frontwire")
+        cli.main(prog_name="frontwire", standalone_mode=False)
+    except click.ClickException as refusal:
+        refusal.show()
+        sys.exit(refusal.exit_code)
     except (ConfigError, SettingsError) as refusal:
         fail(str(refusal), 2)
     except EngineError as error:
@@ -78,7 +81,7 @@ def main() -> None:
         fail(f"an engine cannot be reached ({error}); is it running? `frontwire engines status`, docs/operations.md")
     except BrokenPipeError:
         sys.exit(1)
-    except KeyboardInterrupt:
+    except (click.Abort, KeyboardInterrupt):
         fail("stopped", 130)
 
 

@@ -30,6 +30,10 @@ BATCH: Final = 200
 FLUSH_SECONDS: Final = 0.05
 MAX_RETRY_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 8.0
+# Longer than a rebalance with a killed member takes. A join while the broker restarts was seen to end without partitions for ever
+# (the assignor ignored a topic that the broker did not show yet); a copy too many waits twice as long after each try.
+UNASSIGNED_SECONDS: Final = 30.0
+MAX_UNASSIGNED_SECONDS: Final = 1920.0
 
 log = structlog.get_logger("frontwire.faust")
 
@@ -115,6 +119,10 @@ def _credentials(settings: Settings) -> SASLCredentials | SSLCredentials | None:
     )
 
 
+class UnassignedError(Exception):
+    """A stage got no partitions, neither to work on nor to stand by for: it should join its group again."""
+
+
 class StageRunner:
     """Drives one stage on one Faust app."""
 
@@ -150,12 +158,19 @@ class StageRunner:
         rows.on_recover(complete)
         return stage
 
-    async def run(self, stopping: asyncio.Event) -> None:
-        """Start the app, work until `stopping` is set or the stage fails, then flush, commit and stop."""
+    async def run(self, stopping: asyncio.Event, patience: float) -> None:
+        """Start the app, work until `stopping` is set or the stage fails, then flush, commit and stop.
+
+        `patience` is how many seconds the stage may be without partitions; then it fails with `UnassignedError`.
+        """
         await self.app.start()
-        timer = asyncio.create_task(self._flush_on_timer(stopping))
+        timers = [
+            asyncio.create_task(self._flush_on_timer(stopping)),
+            asyncio.create_task(self._watch_assignment(stopping, patience)),
+        ]
         await stopping.wait()
-        timer.cancel()
+        for timer in timers:
+            timer.cancel()
         self._draining = True
         if self.failed is None:
             await self._flush()
@@ -201,6 +216,15 @@ class StageRunner:
         while not stopping.is_set():
             await asyncio.sleep(FLUSH_SECONDS)
             await self._flush()
+
+    async def _watch_assignment(self, stopping: asyncio.Event, patience: float) -> None:
+        assigned_at = time.monotonic()
+        while not stopping.is_set():
+            await asyncio.sleep(1.0)
+            if self._assigned():
+                assigned_at = time.monotonic()
+            elif time.monotonic() - assigned_at > patience:
+                self._fail(UnassignedError(f"{self.name}: no partitions for {patience:.0f} s"))
 
     async def _flush(self) -> None:
         """Await every delivery made so far, then acknowledge the records they came from."""
@@ -287,17 +311,21 @@ def run(service: Service, *workers: Stateless | Stateful) -> None:
 
     Each stage is a Faust app of its own: its consumer group scales by itself.
     """
+    patience = UNASSIGNED_SECONDS
     while wait_for_broker(service.settings, service.stopping):
         try:
-            asyncio.run(_run(service, workers))
+            asyncio.run(_run(service, workers, patience))
         except KafkaConnectionError as error:
             # The broker went away again while the apps were being started.
             log.warning("starting_again", reason=str(error))
+        except UnassignedError as error:
+            log.warning("starting_again", reason=str(error))
+            patience = min(patience * 2, MAX_UNASSIGNED_SECONDS)
         else:
             return
 
 
-async def _run(service: Service, workers: Sequence[Stateless | Stateful]) -> None:
+async def _run(service: Service, workers: Sequence[Stateless | Stateful], patience: float) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
@@ -306,7 +334,7 @@ async def _run(service: Service, workers: Sequence[Stateless | Stateful]) -> Non
         return
     runners = [StageRunner(worker, service, stopping.set) for worker in workers]
     try:
-        await asyncio.gather(*(runner.run(stopping) for runner in runners))
+        await asyncio.gather(*(runner.run(stopping, patience) for runner in runners))
     finally:
         for runner in runners:
             await runner.app.stop()

@@ -45,7 +45,7 @@ def test_nothing_is_lost_and_nothing_is_twice_whatever_is_killed(wire: Wire) -> 
             wire.stop_engine("elasticsearch")
             time.sleep(20)
             wire.start_engine("elasticsearch")
-    wait_until(lambda: wire.count() >= articles, f"{articles} documents", 180, every=1)
+    wait_until(lambda: wire.count() >= articles, f"{articles} documents", 300, every=1)
     assert not wire.supervisor.dead(), "a service ended by itself"
     found = wire.indexed()
     assert len(found) == articles

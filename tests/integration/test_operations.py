@@ -56,8 +56,8 @@ def test_every_service_shows_its_state(wire: Wire) -> None:
             assert name in metrics, (running.job.label, name)
     assert wire.metric("indexer", "frontwire_searchable_delay_seconds_count") == 1
     lines = [json.loads(line) for line in wire.supervisor.running["normaliser"].log.read_text().splitlines()]
-    (letter,) = [line for line in lines if line["event"] == "dead_letter"]
-    assert letter["trace"] == raw.trace_id
+    (letter,) = [line for line in lines if line["event"] == "dead_letter" and line["trace"] == raw.trace_id]
+    assert letter["reason"] == "empty_body"
     assert letter["service"] == "normaliser"
 
 

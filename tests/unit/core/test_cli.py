@@ -190,7 +190,7 @@ def test_an_interruption_is_no_traceback(
     def interrupted(**_: object) -> None:
         raise error
 
-    monkeypatch.setattr(module, "cli", interrupted)
+    monkeypatch.setattr(module.cli, "main", interrupted)
     ran = Ran([], capsys)
     assert ran.code == (130 if isinstance(error, KeyboardInterrupt) else 1)
     assert "Traceback" not in ran.err
