@@ -128,10 +128,10 @@ def resident_mb(running: Running) -> float:
 
 
 def _run_alone(wire: Wire, job: Job, articles: int) -> tuple[float, float]:
-    """Return articles a second from the first acknowledged batch to the last, and the memory at the end."""
+    """Return articles a second from the moment the stage has its partitions to the last acknowledgement, and the memory then."""
     running = wire.supervisor.start_one(job)
     done = "frontwire_records_out_total"
-    wait_until(lambda: wire.metric(job.label, done) > 0, f"{job.label} to begin", SECONDS, every=0.02)
+    wait_until(lambda: wire.metric(job.label, "frontwire_ready") == 1, f"{job.label} to begin", SECONDS, every=0.02)
     already, begun = wire.metric(job.label, done), time.monotonic()
     wait_until(lambda: wire.metric(job.label, done) >= articles, f"{job.label} to finish", SECONDS, every=0.05)
     rate = (articles - already) / (time.monotonic() - begun)
