@@ -1,17 +1,12 @@
 """The fetcher: feeds of the web and of folders to articles-raw-v1. Wiring only; the rules are in the modules beside this one."""
 
 import asyncio
-import contextlib
-import queue
-import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-import structlog
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
 
 from services.fetcher.feeds import Feeds, load_feeds
 from services.fetcher.ingest import ingest, read_once
@@ -24,7 +19,7 @@ from services.fetcher.scheduler import Scheduler
 from services.fetcher.state import StateBook
 from services.fetcher.web import Web
 from shared import metrics
-from shared.kafka_clients import make_producer
+from shared.kafka_clients import make_producer, wait_for_broker
 from shared.reload import Reloading
 from shared.service import Service, service
 from shared.settings import Settings
@@ -34,45 +29,21 @@ __all__ = ["ingest", "read_once", "run"]
 
 FEEDS_FILE: Final = "feeds.yaml"
 TICK_SECONDS: Final = 0.25
-CONNECT_AGAIN_SECONDS: Final = 1.0
 CLOSE_SECONDS: Final = 2.0
-
-log = structlog.get_logger("frontwire.fetcher")
 
 
 def run(settings: Settings) -> None:
     """Run the fetcher until SIGTERM. Raises `ConfigError` when feeds.yaml is wrong at the start."""
     feeds = follow_feeds(settings.config_dir / FEEDS_FILE)
     with service(STAGE, settings) as running:
-        producer = connect(running)
-        if producer is not None:
+        if wait_for_broker(settings, running.stopping):
+            producer = make_producer(settings, f"{STAGE}-{settings.worker_id}")
             asyncio.run(_serve(running, feeds, producer))
 
 
 def follow_feeds(path: Path) -> Reloading[Feeds]:
     """Return feeds.yaml as a value that follows its file: a broken edit is logged and counted, the last good one stays."""
     return Reloading(FEEDS_FILE, lambda: load_feeds(path), lambda: [path])
-
-
-def connect(running: Service) -> KafkaProducer | None:
-    """Return a producer as soon as Kafka answers, or None when the process is asked to stop first."""
-    made: queue.SimpleQueue[KafkaProducer] = queue.SimpleQueue()
-
-    def attempt() -> None:
-        while not running.stopping.is_set():
-            try:
-                made.put(make_producer(running.settings, f"{STAGE}-{running.settings.worker_id}"))
-                return
-            except KafkaError as error:
-                log.warning("waiting_for_kafka", reason=repr(error)[:200])
-                running.stopping.wait(CONNECT_AGAIN_SECONDS)
-
-    # The constructor waits for a broker up to half a minute: in a thread of its own it does not hold up a stop.
-    threading.Thread(target=attempt, name="connect", daemon=True).start()
-    while not running.stopping.is_set():
-        with contextlib.suppress(queue.Empty):
-            return made.get(timeout=TICK_SECONDS)
-    return None
 
 
 async def _serve(running: Service, feeds: Reloading[Feeds], producer: KafkaProducer) -> None:
