@@ -51,6 +51,11 @@ class Settings(BaseSettings):
         default=Path("deploy/elasticsearch"), description="folder of the index templates"
     )
 
+    kibana_url: str = Field(
+        default="http://127.0.0.1:5601", description="http(s)://host:port[/path] of Kibana, for links"
+    )
+    kibana_space: str | None = Field(default=None, description="Kibana space of the links; default: the default space")
+
     config_dir: Path = Field(
         default=Path("deploy/config"), description="folder of feeds.yaml, watchlist.yaml and aliases/"
     )
@@ -105,6 +110,13 @@ class Settings(BaseSettings):
     def _has_no_password(cls, value: str) -> str:
         if not re.fullmatch(r"https?://[^\s/@]+/?", value):
             raise ValueError("expected http(s)://host:port without user and password (they would be logged)")
+        return value
+
+    @field_validator("kibana_url")
+    @classmethod
+    def _is_a_page(cls, value: str) -> str:
+        if not re.fullmatch(r"https?://[^\s@?#]+", value):
+            raise ValueError("expected http(s)://host:port[/path] without user and password (links carry it)")
         return value
 
     @property

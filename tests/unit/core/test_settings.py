@@ -70,6 +70,14 @@ def test_an_address_of_elasticsearch_holds_no_password(monkeypatch: pytest.Monke
     assert "mat-khau" not in str(refusal.value)
 
 
+@pytest.mark.parametrize("value", ["kibana", "ftp://kibana:5601", "https://user:mat-khau@kibana:5601", "http://k/?x"])
+def test_an_address_of_kibana_holds_no_password(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("FRONTWIRE_KIBANA_URL", value)
+    with pytest.raises(SettingsError, match="FRONTWIRE_KIBANA_URL: expected http") as refusal:
+        load_settings()
+    assert "mat-khau" not in str(refusal.value)
+
+
 @pytest.mark.parametrize(("field", "variable"), SECRETS.items())
 def test_a_secret_comes_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, field: str, variable: str) -> None:
     path = tmp_path / "secret"
