@@ -141,6 +141,19 @@ def _secret(path: Path) -> str:
     return text
 
 
+def read_secret(env: str | None, file: Path | None) -> SecretStr:
+    """Return a secret that configuration names by its variable or its file. Raises `SettingsError` when it is not there.
+
+    It is read anew at each use: a secret that was changed in its file counts at once, and none is kept in memory.
+    """
+    if file is not None:
+        return SecretStr(_secret(file))
+    value = os.environ.get(env or "", "").strip()
+    if not value:
+        raise SettingsError(f"the variable {env} is not set")
+    return SecretStr(value)
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Return the settings of the environment. Raises `SettingsError` naming every variable that is wrong."""
     try:

@@ -113,8 +113,9 @@ def _has_bad_value(row: str) -> bool:
 
 
 def _problems(error: ValidationError, text: str, path: Path, model: type[BaseModel]) -> Iterator[Problem]:
+    tree: Any = YAML(typ="rt").load(text)
     for item in error.errors(include_url=False):
-        location = [step for step in item["loc"] if isinstance(step, int) or not step.startswith("function-")]
+        location = _as_written(item["loc"], tree)
         key = ".".join(str(step) for step in location)
         reason = item["msg"].removeprefix("Value error, ")
         remedy = ""
@@ -123,7 +124,25 @@ def _problems(error: ValidationError, text: str, path: Path, model: type[BaseMod
             remedy = _suggest(str(location[-1]), model)
         elif item["type"] == "missing":
             reason = "is required"
+        elif item["type"] == "union_tag_not_found":
+            reason = f"{item['ctx']['discriminator'].strip(chr(39))} is required"
         yield Problem(str(path), line_of(text, location), key, reason, remedy)
+
+
+def _as_written(location: _Location, tree: Any) -> list[int | str]:
+    """Return a location without the steps that are pydantic's own: names of validators and of the members of a union."""
+    steps = [step for step in location if isinstance(step, int) or not step.startswith("function-")]
+    written: list[int | str] = []
+    node = tree
+    for number, step in enumerate(steps):
+        if isinstance(node, CommentedMap) and step not in node and number + 1 < len(steps):
+            continue
+        written.append(step)
+        try:
+            node = node[step]
+        except (KeyError, IndexError, TypeError):
+            node = None
+    return written
 
 
 def _suggest(key: str, model: type[BaseModel]) -> str:

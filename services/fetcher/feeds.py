@@ -7,38 +7,18 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from ruamel.yaml import YAML
 
 from shared import yaml_config
+from shared.config_types import Duration, Name, Zone
 from shared.links import clean_link, host_of
 from shared.models import Source
 from shared.yaml_config import ConfigError, ConfigModel, Problem
 
 FILE_HOST_PREFIX: Final = "file:"
-_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _HOST_PORT: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:/@\[\]]+):(\d{1,5})", re.IGNORECASE)
-
-
-def parse_duration(value: object) -> timedelta:
-    """Return a duration written as number and unit (`500ms`, `5s`, `10m`, `1h`, `1d`). Raises ValueError."""
-    if isinstance(value, timedelta):
-        return value
-    match = _DURATION.fullmatch(str(value).strip())
-    if not match:
-        raise ValueError(f"{value!r} is not a duration such as 30s, 10m or 1h")
-    return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
-
-
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, OSError, ValueError):
-        raise ValueError(f"{name!r} is no time zone; an example is Asia/Ho_Chi_Minh") from None
-    return name
 
 
 def _web_address(url: str) -> str:
@@ -56,14 +36,6 @@ def _host_port(value: str) -> str:
     return value.lower()
 
 
-def _plain_name(name: str) -> str:
-    if name != name.strip() or "|" in name or not name.isprintable():
-        raise ValueError("must not hold '|', control characters, or blanks at its ends")
-    return name
-
-
-Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
-Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_plain_name)]
 HostPort = Annotated[str, AfterValidator(_host_port)]
 Period = Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(days=7))]
 Delay = Annotated[Duration, Field(ge=timedelta(0), le=timedelta(minutes=5))]
@@ -94,7 +66,7 @@ class Feed(ConfigModel):
     language: Annotated[str, Field(pattern=r"^[a-z]{2}$")] | None = None
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
     side: Name | None = None
-    timezone: Annotated[str, AfterValidator(_known_zone)] | None = None
+    timezone: Zone | None = None
     every: Period | None = None
     full_text: Literal["page", "feed"] = "page"
     allow_private: tuple[HostPort, ...] = ()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.settings import Settings, SettingsError, environment_of, load_settings, variables
+from shared.settings import Settings, SettingsError, environment_of, load_settings, read_secret, variables
 
 SECRETS = {"kafka_password": "FRONTWIRE_KAFKA_PASSWORD", "elasticsearch_api_key": "FRONTWIRE_ELASTICSEARCH_API_KEY"}
 
@@ -162,3 +162,17 @@ def test_the_cache_follows_the_users_cache_folder(monkeypatch: pytest.MonkeyPatc
     assert load_settings().cache_dir == tmp_path / ".cache/frontwire"
     monkeypatch.setenv("FRONTWIRE_CACHE", str(tmp_path / "own"))
     assert load_settings().cache_dir == tmp_path / "own"
+
+
+def test_a_secret_named_elsewhere_is_read_at_each_use(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("một\n", encoding="utf-8")
+    assert read_secret(None, path).get_secret_value() == "một"
+    path.write_text("hai\n", encoding="utf-8")
+    assert read_secret(None, path).get_secret_value() == "hai"
+    monkeypatch.setenv("A_TOKEN", "ba")
+    assert read_secret("A_TOKEN", None).get_secret_value() == "ba"
+    assert "ba" not in repr(read_secret("A_TOKEN", None))
+    monkeypatch.delenv("A_TOKEN")
+    with pytest.raises(SettingsError, match="the variable A_TOKEN is not set"):
+        read_secret("A_TOKEN", None)

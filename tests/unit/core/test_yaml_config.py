@@ -2,6 +2,7 @@
 
 import datetime
 from pathlib import Path
+from typing import Annotated, Literal
 
 import pytest
 from pydantic import Field
@@ -146,3 +147,35 @@ def test_a_problem_without_key_and_remedy() -> None:
 def test_a_configuration_cannot_be_changed_once_loaded() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Config().delay = 3  # type: ignore[misc]
+
+
+class Circle(ConfigModel):
+    shape: Literal["circle"]
+    radius: int
+
+
+class Square(ConfigModel):
+    shape: Literal["square"]
+    side: int
+
+
+class Drawing(ConfigModel):
+    shapes: tuple[Annotated[Circle | Square, Field(discriminator="shape")], ...] = ()
+
+
+def test_a_choice_of_models_is_named_by_what_the_operator_wrote(tmp_path: Path) -> None:
+    path = tmp_path / "drawing.yaml"
+    path.write_text(
+        "shapes:\n  - shape: circle\n    radius: x\n  - shape: square\n  - shape: circle\n    radius: 1\n    sidee: 2\n"
+        "  - radius: 4\n  - shape: star\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(ConfigError) as refusal:
+        load(path, Drawing)
+    assert [(problem.line, problem.key, problem.reason) for problem in refusal.value.problems][:4] == [
+        (3, "shapes.0.radius", "Input should be a valid integer, unable to parse string as an integer"),
+        (4, "shapes.1.side", "is required"),
+        (7, "shapes.2.sidee", "unknown key"),
+        (8, "shapes.3", "shape is required"),
+    ]
+    assert (refusal.value.problems[4].line, "'star'" in refusal.value.problems[4].reason) == (9, True)

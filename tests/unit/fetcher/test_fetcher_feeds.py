@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from services.fetcher.feeds import Feeds, Kind, load_feeds, parse_duration
+from services.fetcher.feeds import Feeds, Kind, load_feeds
 from shared.yaml_config import ConfigError
 
 GOOD = """\
@@ -110,11 +110,6 @@ def test_broken_yaml_and_a_missing_file_are_refused(tmp_path: Path) -> None:
     assert problems(tmp_path, "feeds:\n  - name: a\n   url: x\n")[0][0] == 3
     with pytest.raises(ConfigError):
         load_feeds(tmp_path / "absent.yaml")
-
-
-@pytest.mark.parametrize(("text", "seconds"), [("500ms", 0.5), ("5s", 5), ("1.5m", 90), ("2 h", 7200), ("1d", 86400)])
-def test_durations(text: str, seconds: float) -> None:
-    assert parse_duration(text) == timedelta(seconds=seconds)
 
 
 def test_kinds_are_those_that_work() -> None:
