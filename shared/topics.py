@@ -10,7 +10,7 @@ from datetime import timedelta
 from types import UnionType
 from typing import Final
 
-from shared import models
+from shared import alerts, models
 
 MEBIBYTE: Final = 1024 * 1024
 # A raw text may grow by its edits and mentions on the way: later topics take more than the first.
@@ -121,6 +121,27 @@ PAGES_TO_FETCH: Final = Topic(
     consumers=("fetcher",),
     retention=timedelta(days=7),
     max_message_bytes=MAX_RAW_BYTES,
+)
+KEYWORD_HITS: Final = Topic(
+    name="keyword-hits-v1",
+    model=alerts.LogRecord,
+    key="article_id of a hit, kind of another record",
+    partitions=1,
+    producer="alerter",
+    consumers=("alerter",),
+    retention=timedelta(days=60),
+    max_message_bytes=MEBIBYTE,
+)
+ALERTS: Final = Topic(
+    name="alerts-v1",
+    model=alerts.Alert,
+    key="alert_id",
+    partitions=6,
+    producer="alerter",
+    consumers=(),
+    retention=None,
+    compact=True,
+    max_message_bytes=MEBIBYTE,
 )
 DEDUP_CHANGELOG: Final = Topic(
     name="frontwire-decide-dedup-window-changelog",

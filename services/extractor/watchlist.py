@@ -1,88 +1,21 @@
-"""The watched keywords: what operators write in watchlist.yaml, and where a keyword is found in an article."""
+"""The watched keywords of watchlist.yaml (shared/watchlist.py): where one is found in an article."""
 
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
 from ahocorasick_rs import AhoCorasick
-from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from services.extractor.entities.sets import ID_PATTERN, LanguageCode
+from services.extractor.entities.sets import ID_PATTERN
 from shared.models import EntityMention, KeywordHit
 from shared.text import fold
-from shared.yaml_config import ConfigError, ConfigModel, Problem, line_of, load, read_text
+from shared.watchlist import Keyword, WatchlistFile
+from shared.yaml_config import ConfigError, Problem, line_of, load, read_text
 
 _IS_ID: Final = re.compile(ID_PATTERN)
-_MINUTES: Final = {"m": 1, "h": 60, "d": 1440}
-
-Term = Annotated[str, Field(min_length=2)]
 FieldName = Literal["title", "body"]
-
-
-class AlertSettings(ConfigModel):
-    """How the alerter watches a keyword; it reads these, the extractor only checks them.
-
-    `window` and `baseline` are durations ("30m", "1h", "7d"); an alert needs `min_stories` distinct stories from
-    `min_sources` sources in a window, and `factor` times what the baseline expects.
-    """
-
-    enabled: bool = True
-    severity: Literal["high", "low", "normal"] = "normal"
-    window: Annotated[str, Field(pattern=r"^[1-9][0-9]*[mhd]$")] = "1h"
-    baseline: Annotated[str, Field(pattern=r"^[1-9][0-9]*[mhd]$")] = "7d"
-    min_stories: Annotated[int, Field(ge=1)] = 3
-    min_sources: Annotated[int, Field(ge=1)] = 2
-    factor: Annotated[float, Field(gt=1)] = 3.0
-    quiet: Annotated[str, Field(pattern=r"^[1-9][0-9]*[mhd]$")] = "2h"
-
-    @field_validator("baseline")
-    @classmethod
-    def _longer_than_window(cls, value: str, info: ValidationInfo) -> str:
-        if "window" in info.data and minutes(value) <= minutes(info.data["window"]):
-            raise ValueError("must be longer than the window")
-        return value
-
-
-def minutes(duration: str) -> int:
-    """Return a duration such as "90m", "2h" or "7d" in minutes."""
-    return int(duration[:-1]) * _MINUTES[duration[-1]]
-
-
-class Keyword(ConfigModel):
-    """One watched keyword: terms are alias set ids ("gn:703656", "Q7747") or exact phrases.
-
-    It is found in an article that has any of `any_of`, all of `all_of` and none of `none_of`, in one of `languages` and from
-    one of `sources` (source names; empty means all).
-    """
-
-    name: Annotated[str, Field(min_length=1)]
-    any_of: tuple[Term, ...] = ()
-    all_of: tuple[Term, ...] = ()
-    none_of: tuple[Term, ...] = ()
-    languages: tuple[LanguageCode, ...] = ()
-    sources: tuple[str, ...] = ()
-    accents: Literal["exact", "folded"] = "exact"
-    alert: AlertSettings = AlertSettings()
-
-    @model_validator(mode="after")
-    def _looks_for_something(self) -> "Keyword":
-        if not (self.any_of or self.all_of):
-            raise ValueError("needs any_of or all_of")
-        return self
-
-    def terms(self) -> Iterator[tuple[str, int, str]]:
-        """Yield every term with the key and the position at which it is written."""
-        for key in ("any_of", "all_of", "none_of"):
-            for position, term in enumerate(getattr(self, key)):
-                yield key, position, term
-
-
-class WatchlistFile(ConfigModel):
-    """The file watchlist.yaml."""
-
-    keywords: tuple[Keyword, ...] = ()
 
 
 @dataclass(frozen=True)

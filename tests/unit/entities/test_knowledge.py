@@ -73,12 +73,12 @@ def test_alias_problems_name_file_line_and_key(addition: str, expected: str, tmp
             "watchlist.yaml:2: keywords.0.acents: unknown key",
         ),
         (
-            "keywords:\n  - name: A\n    any_of: [aa]\n    alert: {window: 1w}\n",
-            "watchlist.yaml:4: keywords.0.alert.window: ",
+            "keywords:\n  - name: A\n    any_of: [aa]\n    alert: {windows: [1, 30]}\n",
+            "watchlist.yaml:4: keywords.0.alert.windows.1: ",
         ),
         (
-            "keywords:\n  - {name: A, any_of: [aa], alert: {window: 2d, baseline: 1d}}\n",
-            "watchlist.yaml:2: keywords.0.alert.b",
+            "keywords:\n  - {name: A, any_of: [aa], alert: {critical_at: 2}}\n",
+            "watchlist.yaml:2: keywords.0.alert: critical_at must not be below",
         ),
     ],
 )

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from services.extractor.watchlist import Keyword, Watchlist
+from services.extractor.watchlist import Watchlist
 from shared.models import EntityMention, EntityType, KeywordHit
+from shared.watchlist import Keyword
 
 BODY = "Binh sĩ đầu hàng ở Kupyansk. Ai dau hang?"
 

@@ -1,0 +1,81 @@
+"""watchlist.yaml as operators write it: the extractor reads what to look for, the alerter reads how to watch it."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from shared.alerts import AlertRule
+from shared.yaml_config import ConfigModel
+
+Term = Annotated[str, Field(min_length=2)]
+LanguageCode = Literal["en", "ru", "uk", "vi"]
+
+
+class AlertSettings(AlertRule):
+    """The `alert` block of a keyword: an `AlertRule` in which unknown keys and values that make no sense are errors."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @field_validator("windows")
+    @classmethod
+    def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if list(value) != sorted(set(value)):
+            raise ValueError("hours must ascend, each once")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"unknown time zone `{value}`") from None
+        return value
+
+    @model_validator(mode="after")
+    def _severities_ascend(self) -> "AlertSettings":
+        if self.critical_at < self.warning_at:
+            raise ValueError("critical_at must not be below warning_at")
+        return self
+
+
+class Keyword(ConfigModel):
+    """One watched keyword: terms are alias set ids ("gn:703656", "Q7747") or exact phrases.
+
+    It is found in an article that has any of `any_of`, all of `all_of` and none of `none_of`, in one of `languages` and from
+    one of `sources` (source names; empty means all).
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    any_of: tuple[Term, ...] = ()
+    all_of: tuple[Term, ...] = ()
+    none_of: tuple[Term, ...] = ()
+    languages: tuple[LanguageCode, ...] = ()
+    sources: tuple[str, ...] = ()
+    accents: Literal["exact", "folded"] = "exact"
+    alert: AlertSettings = AlertSettings()
+
+    @model_validator(mode="after")
+    def _looks_for_something(self) -> "Keyword":
+        if not (self.any_of or self.all_of):
+            raise ValueError("needs any_of or all_of")
+        return self
+
+    def terms(self) -> Iterator[tuple[str, int, str]]:
+        """Yield every term with the key and the position at which it is written."""
+        for key in ("any_of", "all_of", "none_of"):
+            for position, term in enumerate(getattr(self, key)):
+                yield key, position, term
+
+    def content_hash(self) -> str:
+        """Return a hash over everything that is written about the keyword (16 hexadecimal digits)."""
+        return hashlib.blake2b(self.model_dump_json().encode(), digest_size=8).hexdigest()
+
+
+class WatchlistFile(ConfigModel):
+    """The file watchlist.yaml."""
+
+    keywords: tuple[Keyword, ...] = ()
