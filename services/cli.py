@@ -6,8 +6,6 @@ import sys
 from typing import Final
 
 import click
-from elastic_transport import TransportError
-from kafka.errors import KafkaError
 
 from services.commands.common import fail
 from shared import logs
@@ -60,6 +58,14 @@ def cli() -> None:
     """
 
 
+def _engine_errors() -> tuple[type[Exception], ...]:
+    """Return what a lost engine raises; imported when something was raised, since the clients take half a second."""
+    from elastic_transport import TransportError
+    from kafka.errors import KafkaError
+
+    return (KafkaError, TransportError, Transient)
+
+
 def main() -> None:
     """Run the command line; a refusal is one clear message and a non-zero exit code, never a traceback.
 
@@ -77,7 +83,7 @@ def main() -> None:
         fail(str(refusal), 2)
     except EngineError as error:
         fail(str(error))
-    except (KafkaError, TransportError, Transient) as error:
+    except _engine_errors() as error:
         fail(f"an engine cannot be reached ({error}); is it running? `frontwire engines status`, docs/operations.md")
     except BrokenPipeError:
         sys.exit(1)

@@ -36,6 +36,7 @@ class Watchlist:
         self.keywords = tuple(keywords)
         self._exact = Phrases(_phrases(keywords, "exact"), str.lower)
         self._folded = Phrases(_phrases(keywords, "folded"), fold)
+        self._ids = frozenset(term for keyword in keywords for _, _, term in keyword.terms() if _IS_ID.match(term))
 
     def find(
         self, fields: Mapping[FieldName, str], entities: Iterable[EntityMention], *, language: str, source: str
@@ -43,8 +44,9 @@ class Watchlist:
         """Return every hit of every keyword in an article's fields and entity mentions, in text order by keyword."""
         by_id: dict[str, list[Found]] = {}
         for mention in entities:
-            found = Found(mention.alias, mention.field, mention.start, mention.end, mention.text)
-            by_id.setdefault(mention.canonical, []).append(found)
+            if mention.canonical in self._ids:
+                found = Found(mention.alias, mention.field, mention.start, mention.end, mention.text)
+                by_id.setdefault(mention.canonical, []).append(found)
         exact, folded = self._exact.find(fields), self._folded.find(fields)
         hits: list[KeywordHit] = []
         for keyword in self.keywords:
@@ -60,8 +62,8 @@ class Watchlist:
 def _hits(
     keyword: Keyword, by_id: Mapping[str, list[Found]], phrases: Mapping[str, list[Found]]
 ) -> Iterator[KeywordHit]:
-    def found(term: str) -> list[Found]:
-        return (by_id if _IS_ID.match(term) else phrases).get(term, [])
+    def found(term: str) -> Sequence[Found]:
+        return by_id.get(term) or phrases.get(term) or ()
 
     if any(found(term) for term in keyword.none_of) or not all(found(term) for term in keyword.all_of):
         return

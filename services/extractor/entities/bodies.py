@@ -25,15 +25,14 @@ _AGENCY_CAPITALS: Final = 2
 
 def join_institutions(document: Document, countries: Countries) -> None:
     """Add "Bộ Quốc phòng Nga", "Russian Defence Ministry", "Минобороны России": head and country are one flat span."""
-    heads = [(hit, cue) for hit in document.hits for cue in hit.cues if cue.side == "head"]
-    for hit, cue in sorted(heads, key=lambda item: (item[0].start, -item[0].end)):
-        if not document.text[hit.start].isupper() or _covered(document, hit.start, hit.end):
+    for start, end, cue in sorted(document.cues.heads, key=lambda item: (item[0], -item[1])):
+        if not document.text[start].isupper() or _covered(document, start, end):
             continue
-        span = _with_country_behind(document, hit.start, hit.end, cue, countries) or _with_country_before(
-            document, hit.start, hit.end, cue, countries
+        span = _with_country_behind(document, start, end, cue, countries) or _with_country_before(
+            document, start, end, cue, countries
         )
-        if span is None and cue.bare and hit.start not in document.spans:
-            span = _span(document, hit.start, hit.end, cue, _home(document, cue, countries))
+        if span is None and cue.bare and start not in document.spans:
+            span = _span(document, start, end, cue, _home(document, cue, countries))
         if span is not None:
             document.add(span)
 
@@ -55,8 +54,8 @@ def _with_country_behind(document: Document, start: int, end: int, cue: Cue, cou
 
 
 def _with_country_before(document: Document, start: int, end: int, cue: Cue, countries: Countries) -> Span | None:
-    for first, adjective in document.cues_by_end.get(start - 1, ()):
-        if adjective.side == "adjective" and adjective.value in countries:
+    for first, adjective in document.cues.adjectives.get(start - 1, ()):
+        if adjective.value in countries:
             first_letter = first if document.text[first].isupper() or document.language != "en" else start
             return _span(document, first_letter, end, cue, countries[adjective.value][1])
     if document.language != "en":

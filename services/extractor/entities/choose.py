@@ -23,7 +23,7 @@ def choose_names(document: Document) -> None:
 
 def _within_phrase(document: Document, hit: Hit) -> bool:
     """Return whether a name is only a part of a longer cue: "kênh Telegram"."""
-    marks = document.phrases
+    marks = document.cues.phrases
     if hit.start == 0 or not marks[hit.start - 1] or marks.find(0, hit.start, hit.end) >= 0:
         return False
     return document.text[hit.start - 1] == " "

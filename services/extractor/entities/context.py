@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 from services.extractor.entities.grammar import Grammar
 from services.extractor.entities.sets import Context
@@ -12,27 +12,20 @@ _OPENERS: Final = frozenset(".!?:;…\n\"'“”«»„—–([-")
 _CLOSED: Final = re.compile(r"[^\W\d_]", re.UNICODE)
 
 
-class Place(NamedTuple):
-    """Where a name stands in an article."""
+class Place:
+    """Where a name stands in an article: `left` and `right` are the words beside it, in lower case, behind one space."""
 
-    text: str
-    folded: str
-    start: int
-    end: int
-    language: str
-    capitals: bool
+    __slots__ = ("capitals", "end", "folded", "language", "left", "right", "start", "text")
 
-    @property
-    def left(self) -> str:
-        """The words before the name, in lower case, ending with the last of them; empty across a sentence's end."""
-        before = self.folded[max(0, self.start - _REACH) : self.start]
-        stripped = before.rstrip(' "“«(')
-        return " " + stripped
-
-    @property
-    def right(self) -> str:
-        """The words behind the name, in lower case."""
-        return self.folded[self.end : self.end + _REACH].lstrip(' "”»') + " "
+    def __init__(self, text: str, folded: str, start: int, end: int, language: str, capitals: bool) -> None:
+        self.text = text
+        self.folded = folded
+        self.start = start
+        self.end = end
+        self.language = language
+        self.capitals = capitals
+        self.left = " " + folded[max(0, start - _REACH) : start].rstrip(' "“«(')
+        self.right = folded[end : end + _REACH].lstrip(' "”»') + " "
 
 
 class Condition:

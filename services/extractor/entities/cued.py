@@ -38,7 +38,7 @@ def _kind(document: Document, run: Run) -> EntityType | None:
         return _KINDS[cue.kind]
     if opens_sentence(document.text, run.start):
         return None
-    for _, following in document.cues_by_start.get(run.end + 1, ()):
+    for _, following in document.cues.starting.get(run.end + 1, ()):
         if following.side == "right" and following.kind in _KINDS:
             return _KINDS[following.kind]
     return None

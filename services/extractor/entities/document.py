@@ -1,6 +1,6 @@
 """One text on its way through the rules: what was found so far, and which characters are taken."""
 
-from collections.abc import Iterator
+import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, NamedTuple
@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 import regex
 
 from services.extractor.entities.context import Place
-from services.extractor.entities.grammar import Cue, Grammar
+from services.extractor.entities.cues import Cues
+from services.extractor.entities.grammar import Grammar
 from services.extractor.entities.lexicon import PLACE_RANK, Hit, Lexicon, Name
 from services.extractor.entities.texts import lower
 from shared.models import EntityType
@@ -69,36 +70,20 @@ class Document:
         return [Capital(match.start(), match.end(), match.group()) for match in _WORD.finditer(self.text)]
 
     @cached_property
-    def cues_by_end(self) -> dict[int, list[tuple[int, Cue]]]:
-        """The cues that end at a position, with their starts."""
-        ends: dict[int, list[tuple[int, Cue]]] = {}
-        for hit in self.hits:
-            for cue in hit.cues:
-                ends.setdefault(hit.end, []).append((hit.start, cue))
-        return ends
+    def cues(self) -> Cues:
+        """The words that point at names."""
+        return Cues(self.text, self.hits)
 
     @cached_property
-    def phrases(self) -> bytearray:
-        """Marks the characters of cues of several words ("Bộ trưởng Quốc phòng", "kênh Telegram")."""
-        marks = bytearray(len(self.text))
-        for hit in self.hits:
-            if any(cue.side == "left" for cue in hit.cues) and " " in self.text[hit.start : hit.end]:
-                marks[hit.start : hit.end] = b"\1" * (hit.end - hit.start)
-        return marks
-
-    @cached_property
-    def cues_by_start(self) -> dict[int, list[tuple[int, Cue]]]:
-        """The cues that start at a position, with their ends."""
-        starts: dict[int, list[tuple[int, Cue]]] = {}
-        for hit in self.hits:
-            for cue in hit.cues:
-                starts.setdefault(hit.start, []).append((hit.end, cue))
-        return starts
+    def private(self) -> str:
+        """What makes the ids of private persons hold in this article only."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:8]
 
     def add(self, span: Span) -> None:
         """Take a span; what it covers gives way."""
-        for start in list(self._starts_within(span.start, span.end)):
-            self.remove(self.spans[start])
+        if not self.is_free(span.start, span.end):
+            for start in [key for key in range(span.start, span.end) if key in self.spans]:
+                self.remove(self.spans[start])
         self.spans[span.start] = span
         self._taken[span.start : span.end] = b"\1" * (span.end - span.start)
 
@@ -106,9 +91,6 @@ class Document:
         """Give a span up."""
         del self.spans[span.start]
         self._taken[span.start : span.end] = bytes(span.end - span.start)
-
-    def _starts_within(self, start: int, end: int) -> Iterator[int]:
-        return (key for key in range(start, end) if key in self.spans)
 
     def is_free(self, start: int, end: int) -> bool:
         """Return whether no span covers any of these characters."""

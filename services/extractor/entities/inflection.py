@@ -1,7 +1,7 @@
 """Case forms of Russian and Ukrainian names, from the table of endings in data/inflection.yaml."""
 
 from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from itertools import product
 from typing import Final, Generic, TypeVar
 
@@ -35,20 +35,25 @@ class Inflections(Generic[P]):
     """Finds the case forms of names without listing them: by the stem of the first word, then by its forms."""
 
     def __init__(self) -> None:
-        self._by_stem: dict[str, list[tuple[str, EntityType, str, P]]] = {}
+        self._names: list[tuple[str, EntityType, str | None, P]] = []
 
     def add(self, name: str, kind: EntityType, language: str | None, payload: P) -> None:
         """Add a name in the nominative; `language` None means that its letters decide, or both."""
-        if name.isupper():
-            return
-        first = name.split(" ", 1)[0]
-        for tongue in _languages(name.casefold(), language):
-            self._by_stem.setdefault(_stem(first, tongue), []).append((name, kind, tongue, payload))
+        if not name.isupper():
+            self._names.append((name, kind, language, payload))
+
+    @cached_property
+    def _by_stem(self) -> dict[str, list[tuple[str, EntityType, str, P]]]:
+        """The names by stem and language; made when the first Cyrillic text comes, since it takes a third of a second."""
+        found: dict[str, list[tuple[str, EntityType, str, P]]] = {}
+        for name, kind, language, payload in self._names:
+            first = name.split(" ", 1)[0]
+            for tongue in _languages(name.casefold(), language):
+                found.setdefault(_stem(first, tongue), []).append((name, kind, tongue, payload))
+        return found
 
     def find(self, text: str) -> Iterator[tuple[int, int, list[P]]]:
         """Yield start, end and payloads of every case form in an aligned text, in capitals too."""
-        if not self._by_stem:
-            return
         for match in _WORD.finditer(text):
             word = match.group()
             shouted = word.isupper()

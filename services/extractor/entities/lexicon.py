@@ -5,7 +5,7 @@ found by stem (`inflection.Inflections`), not listed: that would quadruple the p
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from ahocorasick_rs import AhoCorasick, Implementation
@@ -22,8 +22,7 @@ PLACE_RANK: Final = 4
 _INFLECTED: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(NamedTuple):
     """One thing a surface form may stand for. Of several, a lower `rank` and then a greater `weight` wins."""
 
     id: str
@@ -36,8 +35,7 @@ class Meaning:
     territory: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(NamedTuple):
     """A name as an alias writes it, and what it means."""
 
     meaning: Meaning
@@ -83,9 +81,16 @@ class Lexicon:
             if hit is not None:
                 hits.append(hit)
         for start, end, found in self._inflections.find(text):
-            hit = _of(start, end, found, text[start:end].isupper())
-            hits.append(hit)
+            payloads = [_inflected(payload) if isinstance(payload, Name) else payload for payload in found]
+            hits.append(_of(start, end, payloads, text[start:end].isupper()))
         return hits
+
+
+@lru_cache(maxsize=10_000)
+def _inflected(name: Name) -> Name:
+    """Return a name as its case forms mean it: after those who bear the form itself as their name."""
+    meaning = name.meaning
+    return Name(meaning._replace(rule="inflected", rank=meaning.rank + _INFLECTED), name.alias)
 
 
 def _as_written(surface: str, start: int, end: int, entry: _Entry) -> Hit | None:
@@ -151,13 +156,10 @@ class Builder:
 
     def _add_name(self, meaning: Meaning, alias: str, language: str | None, inflect: bool) -> None:
         text = align(alias)[0]
-        self._add(text, Name(meaning, alias))
+        name = Name(meaning, alias)
+        self._add(text, name)
         if inflect and text[0] > "\u0400":
-            inflected = Meaning(
-                meaning.id, meaning.type, meaning.label, "inflected", meaning.rank + _INFLECTED, meaning.weight,
-                meaning.condition, meaning.territory,
-            )  # fmt: skip
-            self._inflections.add(text, meaning.type, language, Name(inflected, alias))
+            self._inflections.add(text, meaning.type, language, name)
 
     def add_cues(self, cues: Iterable[tuple[str, str | None, Cue]]) -> None:
         """Add the words that point at names, with the language in which they are inflected, if they are."""

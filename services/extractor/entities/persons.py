@@ -1,6 +1,5 @@
 """Persons: by title, first name or initials, and their surnames later in the same article."""
 
-import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
@@ -9,7 +8,7 @@ import regex
 
 from services.extractor.entities.context import opens_sentence
 from services.extractor.entities.document import Document, Span
-from services.extractor.entities.runs import Run, cue_before, free_runs, has_first_name
+from services.extractor.entities.runs import Run, cue_before, free_runs
 from services.extractor.entities.slugs import key
 from shared.models import EntityType
 
@@ -76,7 +75,7 @@ def _complete(document: Document, span: Span) -> None:
 
 
 def _is_first(document: Document, start: int, word: str) -> bool:
-    return has_first_name(document, start, start + len(word))
+    return (start, start + len(word)) in document.cues.first_names
 
 
 def _is_unsure(document: Document, end: int) -> bool:
@@ -85,7 +84,7 @@ def _is_unsure(document: Document, end: int) -> bool:
 
 
 def _is_cue(document: Document, start: int) -> bool:
-    return any(cue.side == "left" for _, cue in document.cues_by_start.get(start, ()))
+    return any(cue.side == "left" for _, cue in document.cues.starting.get(start, ()))
 
 
 def _move_start(document: Document, span: Span, start: int) -> None:
@@ -99,7 +98,7 @@ def _drop_places_in_names(document: Document) -> None:
         if span.type is not EntityType.LOC or document.text[span.end : span.end + 1] != " ":
             continue
         following = starts.get(span.end + 1)
-        first = has_first_name(document, span.start, span.end)
+        first = (span.start, span.end) in document.cues.first_names
         if following is None or (span.sure and not first):
             continue
         if (
@@ -110,21 +109,15 @@ def _drop_places_in_names(document: Document) -> None:
         ):
             document.remove(place)
             document.remove(span)
-        elif document.is_free(following.start, following.end) and not _leads_on(
-            document, following.start, following.end
+        elif document.is_free(following.start, following.end) and not document.cues.leads_on(
+            following.start, following.end
         ):
             document.remove(span)
     for word in document.capitals:
-        if document.is_free(word.start, word.end) and has_first_name(document, word.start, word.end):
+        if document.is_free(word.start, word.end) and (word.start, word.end) in document.cues.first_names:
             place = document.spans.get(word.end + 1)
             if place and place.type is EntityType.LOC and " " not in document.text[place.start : place.end]:
                 document.remove(place)
-
-
-def _leads_on(document: Document, start: int, end: int) -> bool:
-    """Return whether a word behind a place begins something else: a title, a head word or another person."""
-    cues = document.cues_by_start.get(start, ())
-    return any(cue.side in ("left", "head") or (cue.side == "first" and stop == end) for stop, cue in cues)
 
 
 def _without_opener(document: Document, run: Run) -> Run:
@@ -132,11 +125,11 @@ def _without_opener(document: Document, run: Run) -> Run:
     second = run.start + len(run.words[0]) + 1
     if (
         len(run.words) < 2
-        or has_first_name(document, run.start, second - 1)
+        or (run.start, second - 1) in document.cues.first_names
         or not opens_sentence(document.text, run.start)
     ):
         return run
-    if not has_first_name(document, second, second + len(run.words[1])):
+    if (second, second + len(run.words[1])) not in document.cues.first_names:
         return run
     return Run(second, run.end, run.words[1:])
 
@@ -147,11 +140,11 @@ def _is_person(document: Document, run: Run) -> bool:
     grammar = document.grammar
     if document.language == "vi" and run.words[0] in grammar.vietnamese_surnames:
         return all(word in grammar.vietnamese_names or grammar.is_vietnamese_given(word) for word in run.words[1:])
-    if has_first_name(document, run.start, run.start + len(run.words[0])):
+    if (run.start, run.start + len(run.words[0])) in document.cues.first_names:
         return True
     if _leads_to_person(document, run):
         return True
-    return any(cue.side == "right" and cue.kind == "PERSON" for _, cue in document.cues_by_start.get(run.end + 1, ()))
+    return any(cue.side == "right" and cue.kind == "PERSON" for _, cue in document.cues.starting.get(run.end + 1, ()))
 
 
 def _leads_to_person(document: Document, run: Run) -> bool:
@@ -203,5 +196,4 @@ def _slug_of(name: str) -> str:
 
 def _private_slug(document: Document, name: str) -> str:
     """Return an id that holds in this article only: the same name elsewhere is somebody else."""
-    article = hashlib.sha256(document.text.encode()).hexdigest()[:8]
-    return f"{_slug_of(name)}-{article}"
+    return f"{_slug_of(name)}-{document.private}"

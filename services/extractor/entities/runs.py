@@ -15,6 +15,7 @@ _PARTICLE: Final = regex.compile(
 )
 _LINK: Final = regex.compile(r"(?:,? ?(?:của|of the|of|thuộc)?[ ]?[\"“«(]?|[)»\"”],? | - |: ?)$")
 _TOUCH: Final = regex.compile(r"(?:,? ?[\"“«(]?|: ?)$")
+_LONGEST_LINK: Final = 9
 _MAX_SKIPPED: Final = 3
 
 
@@ -61,12 +62,12 @@ def _joined(text: str, before: Capital, word: Capital) -> bool:
 
 def _may_name(document: Document, word: Capital, inside: bool) -> bool:
     """Return whether a word can be part of a name: not a cue, an adjective, or what merely opens a sentence."""
-    if document.phrases[word.start]:
+    if document.cues.phrases[word.start]:
         return False
     opening = not inside and opens_sentence(document.text, word.start)
     if opening and word.text in document.grammar.openers:
         return False
-    for end, cue in document.cues_by_start.get(word.start, ()):
+    for end, cue in document.cues.starting.get(word.start, ()):
         if cue.side == "adjective" and end == word.end:
             return False
         if cue.side in ("left", "head") and (end > word.end or opening):
@@ -76,20 +77,22 @@ def _may_name(document: Document, word: Capital, inside: bool) -> bool:
 
 def cue_before(document: Document, start: int) -> Cue | None:
     """Return the left cue that leads to a name at `start`, over countries, organisations, brackets and "của" in between."""
-    position = start
-    for hop in range(_MAX_SKIPPED):
-        link = (_LINK if hop else _TOUCH).search(document.text, max(0, position - 9), position)
-        position = link.start() if link else position
-        cues = [(first, cue) for first, cue in document.cues_by_end.get(position, ()) if cue.side == "left"]
-        if cues:
-            return min(cues, key=lambda item: item[0])[1]
+    position = _touching(document.text, start)
+    for _ in range(_MAX_SKIPPED):
+        cue = document.cues.left.get(position)
+        if cue is not None:
+            return cue
         span = document.span_ending(position)
         if span is None or span.type is EntityType.PERSON:
             return None
-        position = span.start
+        link = _LINK.search(document.text, max(0, span.start - _LONGEST_LINK), span.start)
+        position = link.start() if link else span.start
     return None
 
 
-def has_first_name(document: Document, start: int, end: int) -> bool:
-    """Return whether the word at these offsets is a known first name."""
-    return any(stop == end and cue.side == "first" for stop, cue in document.cues_by_start.get(start, ()))
+def _touching(text: str, start: int) -> int:
+    """Return where what stands right in front of a name ends: over a space, a comma, an opening bracket."""
+    if text[start - 1 : start] == " " and text[start - 2 : start - 1].isalnum():
+        return start - 1
+    link = _TOUCH.search(text, max(0, start - _LONGEST_LINK), start)
+    return link.start() if link else start

@@ -27,7 +27,7 @@ def align(text: str) -> tuple[str, list[int] | None]:
     The offsets have one more entry than the text, for ends; they are None where both texts have the same length.
     """
     if unicodedata.is_normalized("NFC", text):
-        return _plain(text), None
+        return (_plain(text) if _VARIANT.search(text) else text), None
     characters: list[str] = []
     offsets: list[int] = []
     start = 0
