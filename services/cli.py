@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, str]] = {
     "follow": "following",
     "ingest": "ingestion",
     "normalise": "pipes",
+    "plan": "plan",
     "run": "services",
     "schemas": "contracts",
     "topics": "contracts",

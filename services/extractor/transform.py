@@ -19,15 +19,7 @@ def extract(article: NormalisedArticle, *, knowledge: Knowledge) -> Iterator[Ext
     text = article.title + _GAP + article.body
     fields = _Fields(len(article.title))
     language = article.language.code
-    entities = [
-        EntityMention(
-            field=field, start=start, end=end, text=found.text, type=found.type, canonical=found.canonical,
-            label=found.label, rule=found.rule, alias=found.alias,
-        )
-        for found in find_entities(text, language=language, knowledge=knowledge)
-        if (place := fields.locate(found.start, found.end))
-        for field, start, end in (place,)
-    ]  # fmt: skip
+    entities = find_mentions(article.title, article.body, language=language, knowledge=knowledge)
     dates = [
         DateMention(
             field=field, start=start, end=end, text=found.text, from_=_iso(found.from_), to=_iso(found.to), kind=found.kind,
@@ -47,6 +39,20 @@ def extract(article: NormalisedArticle, *, knowledge: Knowledge) -> Iterator[Ext
         hits=hits,
         extractor_version=f"{EXTRACTOR_VERSION}+{knowledge.content_hash}",
     )
+
+
+def find_mentions(title: str, body: str, *, language: str, knowledge: Knowledge) -> list[EntityMention]:
+    """Return the names of an article, read as one text: what the title introduces is known in the body."""
+    fields = _Fields(len(title))
+    return [
+        EntityMention(
+            field=field, start=start, end=end, text=found.text, type=found.type, canonical=found.canonical,
+            label=found.label, rule=found.rule, alias=found.alias,
+        )
+        for found in find_entities(title + _GAP + body, language=language, knowledge=knowledge)
+        if (place := fields.locate(found.start, found.end))
+        for field, start, end in (place,)
+    ]  # fmt: skip
 
 
 def local_day(published: Published) -> date | None:

@@ -45,10 +45,15 @@ def knowledge_files(config_dir: Path) -> list[Path]:
     return [*alias_files(config_dir / ALIASES), config_dir / WATCHLIST]
 
 
-def load_knowledge(config_dir: Path) -> Knowledge:
-    """Return the knowledge of a configuration folder. Raises `ConfigError` with everything that is wrong in its files."""
+def load_knowledge(config_dir: Path, *, aliases: Path | None = None, watchlist: Path | None = None) -> Knowledge:
+    """Return the knowledge of a configuration folder.
+
+    `aliases` is read instead of the folder's alias file of the same name (or beside them), `watchlist` instead of its watchlist.
+    Raises `ConfigError` with everything that is wrong in the files.
+    """
+    paths = {path.name: path for path in (*alias_files(config_dir / ALIASES), *([aliases] if aliases else ()))}
     with _no_collection():
-        return _load(config_dir)
+        return _load([paths[name] for name in sorted(paths)], watchlist or config_dir / WATCHLIST)
 
 
 @contextmanager
@@ -63,14 +68,14 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _load(config_dir: Path) -> Knowledge:
-    files, problems = _read(alias_files(config_dir / ALIASES))
+def _load(alias_paths: Sequence[Path], watchlist_path: Path) -> Knowledge:
+    files, problems = _read(alias_paths)
     located = [(path, number, item) for path, file in files for number, item in enumerate(file.sets)]
     contexts = {name: context for _, file in files for name, context in file.contexts.items()}
     problems.extend(_set_problems(located, contexts))
     problems.extend(_context_problems(files, located))
     known = {item.id for _, _, item in located} | {f"gn:{number}" for number in _places()}
-    watchlist, watchlist_problems = load_watchlist(config_dir / WATCHLIST, known)
+    watchlist, watchlist_problems = load_watchlist(watchlist_path, known)
     problems.extend(watchlist_problems)
     if problems or watchlist is None:
         raise ConfigError(problems)
@@ -82,7 +87,7 @@ def _load(config_dir: Path) -> Knowledge:
         countries=_countries(sets),
         people=_people(sets),
         weapons=_weapons(sets),
-        content_hash=_content_hash(knowledge_files(config_dir)),
+        content_hash=_content_hash([*alias_paths, watchlist_path]),
     )
 
 
