@@ -159,7 +159,7 @@ class StageRunner:
         return stage
 
     async def run(self, stopping: asyncio.Event, patience: float) -> None:
-        """Start the app, work until `stopping` is set or the stage fails, then flush, commit and stop.
+        """Start the app, work until `stopping` is set or the stage fails, then flush and commit; the caller stops the app.
 
         `patience` is how many seconds the stage may be without partitions; then it fails with `UnassignedError`.
         """
@@ -175,7 +175,6 @@ class StageRunner:
         if self.failed is None:
             await self._flush()
             await self.app.consumer.commit()
-        await asyncio.wait_for(self.app.stop(), STOP_SECONDS)
 
     async def _work(self, stream: Any) -> None:
         async for event in stream.noack().events():
@@ -337,7 +336,7 @@ async def _run(service: Service, workers: Sequence[Stateless | Stateful], patien
         await asyncio.gather(*(runner.run(stopping, patience) for runner in runners))
     finally:
         for runner in runners:
-            await runner.app.stop()
+            await asyncio.wait_for(runner.app.stop(), STOP_SECONDS)
     for runner in runners:
         if runner.failed is not None:
             raise runner.failed

@@ -20,7 +20,7 @@ log = structlog.get_logger("frontwire.kafka")
 SESSION_TIMEOUT_MS: Final = 6_000
 HEARTBEAT_INTERVAL_MS: Final = 2_000
 # A client that finds no broker says so after 3 s instead of 30: whoever waits for Kafka must still stop within 10 s.
-_RECONNECT: Final = {"reconnect_backoff_ms": 100, "reconnect_backoff_max_ms": 1_000, "bootstrap_timeout_ms": 3_000}
+_CONNECT: Final = {"reconnect_backoff_ms": 100, "reconnect_backoff_max_ms": 1_000, "bootstrap_timeout_ms": 3_000}
 
 
 def connection(settings: Settings) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def connection(settings: Settings) -> dict[str, Any]:
     options: dict[str, Any] = {
         "bootstrap_servers": settings.kafka_bootstrap.split(","),
         "security_protocol": settings.kafka_security_protocol,
-        **_RECONNECT,
+        **_CONNECT,
     }
     if settings.kafka_ca_file:
         options["ssl_cafile"] = str(settings.kafka_ca_file)

@@ -1,7 +1,8 @@
-"""Fixtures: one pair of real engines for the whole run, and a clean wire for each test that asks for one."""
+"""Fixtures: one pair of real engines for the whole run, and a clean wire for each test, or each file, that asks for one."""
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -51,15 +52,31 @@ def engines() -> Iterator[Settings]:
 @pytest.fixture
 def wire(engines: Settings, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Wire]:
     """A wire with empty topics and no index; its processes are stopped after the test."""
-    copy_config(project_folder() / "deploy/config", tmp_path / "config")
-    test = Wire(engines.model_copy(update={"config_dir": tmp_path / "config"}))
-    local_engines.start(test.engines)
-    test.clean()
-    failed_before = request.session.testsfailed
+    with clean_wire(engines, tmp_path / "config", request.session) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def standing_wire(
+    engines: Settings, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Wire]:
+    """A wire that a whole file shares, since starting every service takes seconds: each test has ids of its own."""
+    with clean_wire(engines, tmp_path_factory.mktemp("standing") / "config", request.session) as made:
+        yield made
+
+
+@contextmanager
+def clean_wire(engines: Settings, config: Path, session: pytest.Session) -> Iterator[Wire]:
+    """Make a wire with empty topics and no index; at the end its processes stop, and after a failure their logs are shown."""
+    copy_config(project_folder() / "deploy/config", config)
+    made = Wire(engines.model_copy(update={"config_dir": config}))
+    local_engines.start(made.engines)
+    made.clean()
+    failed_before = session.testsfailed
     try:
-        yield test
+        yield made
     finally:
-        test.supervisor.stop()
-        if request.session.testsfailed > failed_before:
-            print(logs_of(test))  # noqa: T201
-        test.close()
+        made.supervisor.stop()
+        if session.testsfailed > failed_before:
+            print(logs_of(made))  # noqa: T201
+        made.close()

@@ -1,4 +1,4 @@
-"""Nothing lost, nothing twice; order kept: on the real engines, under kills and restarts."""
+"""Nothing lost, nothing twice; order kept: on the real engines, under kills and restarts. One wire for the whole file."""
 
 import time
 from collections import defaultdict
@@ -12,6 +12,13 @@ from tests.support.articles import raw_article, write_jsonl
 from tests.support.wire import JOBS, WORKERS, Wire, wait_until
 
 pytestmark = pytest.mark.engines
+
+
+@pytest.fixture
+def wire(standing_wire: Wire) -> Wire:
+    """One wire for the whole file."""
+    return standing_wire
+
 
 FEEDS = """feeds:
   - name: Generated
@@ -33,7 +40,7 @@ def test_nothing_is_lost_and_nothing_is_twice_whatever_is_killed(wire: Wire) -> 
     batch = articles // 10
     victims = ["fetcher", "normaliser", "extractor", "sketch", "decide", "indexer"]
     for step in range(10):
-        write_jsonl(folder / f"part-{step}.jsonl", range(step * batch, (step + 1) * batch))
+        write_jsonl(folder / f"part-{step}.jsonl", range(step * batch, (step + 1) * batch), size=600)
         time.sleep(2)
         if step < len(victims):
             wire.supervisor.kill(victims[step])
@@ -67,9 +74,12 @@ def test_revisions_stay_in_order_and_an_older_one_never_wins(wire: Wire) -> None
         wire.supervisor.kill(WORKERS[start // 500].label)
         wire.restart(WORKERS[start // 500].label)
     wait_until(lambda: newest_revisions(wire) >= pairs, "every second revision to be indexed", 240, every=2)
-    assert len(wire.indexed()) == pairs
+    keys = {raw_article(number, seed=1).article_id.encode() for number in range(pairs)}
+    assert len({key.encode() for key in wire.indexed()} & keys) == pairs
     first_sights: dict[bytes | None, list[int]] = defaultdict(list)
     for record in wire.read(ARTICLES_UNIQUE):
+        if record.key not in keys:
+            continue
         revision = UniqueArticle.model_validate_json(record.value or b"").revision
         if revision not in first_sights[record.key]:
             first_sights[record.key].append(revision)
@@ -93,12 +103,12 @@ def test_a_repeated_record_changes_nothing(wire: Wire) -> None:
     wire.publish([raw])
     wire.wait_indexed({raw.article_id})
     before = wire.client.get(index="news-articles-2025.11", id=raw.article_id)
+    stale = wire.metric("indexer", "frontwire_records_dropped_total")
     for _ in range(2):
         message = article_message(ARTICLES_RAW, raw)
         wire.put(ARTICLES_RAW, message.key, message.value, message.headers, message.partition)
-    wait_until(lambda: wire.metric("indexer", "frontwire_records_in_total") >= 3, "the repeats to arrive", 120)
-    wait_until(lambda: wire.metric("indexer", "frontwire_records_dropped_total") == 2, "stale versions", 60)
+    wait_until(lambda: wire.metric("indexer", "frontwire_records_dropped_total") >= stale + 2, "stale versions", 60)
     after = wire.client.get(index="news-articles-2025.11", id=raw.article_id)
     assert after["_version"] == before["_version"]
     assert after["_source"] == before["_source"]
-    assert wire.count() == 1
+    assert wire.indexed()[raw.article_id] == 1

@@ -1,4 +1,4 @@
-"""What an operator does: status pages, reload of configuration, dead letters on the command line."""
+"""What an operator does: status pages, reload of configuration, dead letters on the command line. One wire for the whole file."""
 
 import json
 import os
@@ -6,6 +6,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,12 @@ from tests.support.articles import raw_article
 from tests.support.wire import JOBS, WORKERS, Wire, wait_until
 
 pytestmark = pytest.mark.engines
+
+
+@pytest.fixture
+def wire(standing_wire: Wire) -> Wire:
+    """One wire for the whole file."""
+    return standing_wire
 
 
 def frontwire(wire: Wire, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -43,9 +50,9 @@ def get(url: str) -> tuple[int, str]:
 def test_every_service_shows_its_state(wire: Wire) -> None:
     """/healthz, /readyz and /metrics of each service; logs name the article and its trace."""
     wire.start(*JOBS.values())
-    raw = raw_article(1, seed=30, text="  ")
-    wire.publish([raw, raw_article(2, seed=30)])
-    wait_until(lambda: wire.count() == 1, "the article", 120)
+    empty, good = raw_article(1, seed=30, text="  "), raw_article(2, seed=30)
+    wire.publish([empty, good])
+    wire.wait_indexed({good.article_id})
     for running in wire.supervisor.running.values():
         assert get(f"{running.metrics_url}/healthz")[0] == 200
         status, body = get(f"{running.metrics_url}/readyz")
@@ -54,28 +61,32 @@ def test_every_service_shows_its_state(wire: Wire) -> None:
         metrics = get(f"{running.metrics_url}/metrics")[1]
         for name in ("frontwire_records_in_total", "frontwire_records_out_total", "frontwire_dead_letters_total"):
             assert name in metrics, (running.job.label, name)
-    assert wire.metric("indexer", "frontwire_searchable_delay_seconds_count") == 1
+    wait_until(lambda: wire.metric("indexer", "frontwire_searchable_delay_seconds_count") >= 1, "the measured delay")
+    wait_until(lambda: refusals(wire, empty.trace_id), "the line on the dead letter")
+    assert {(line["service"], line["reason"]) for line in refusals(wire, empty.trace_id)} == {
+        ("normaliser", "empty_body")
+    }
+
+
+def refusals(wire: Wire, trace: str) -> list[dict[str, Any]]:
+    """Return the normaliser's log lines on the dead letters of a trace."""
     lines = [json.loads(line) for line in wire.supervisor.running["normaliser"].log.read_text().splitlines()]
-    (letter,) = [line for line in lines if line["event"] == "dead_letter" and line["trace"] == raw.trace_id]
-    assert letter["reason"] == "empty_body"
-    assert letter["service"] == "normaliser"
+    return [line for line in lines if line["event"] == "dead_letter" and line["trace"] == trace]
 
 
 def test_an_indexer_without_elasticsearch_is_not_ready_and_loses_nothing(wire: Wire) -> None:
     """While Elasticsearch is away /readyz says so, the partitions are paused, nothing is dead-lettered; then it goes on."""
     wire.start(*WORKERS)
-    wire.publish([raw_article(1, seed=31)])
-    wait_until(lambda: wire.count() == 1, "the first article", 120)
     wire.stop_engine("elasticsearch")
-    raws = [raw_article(number, seed=31) for number in range(2, 30)]
+    raws = [raw_article(number, seed=31) for number in range(30)]
     wire.publish(raws)
     url = wire.supervisor.running["indexer"].metrics_url
-    wait_until(lambda: get(f"{url}/readyz")[0] == 503, "the indexer to say that it cannot work", 120)
+    wait_until(lambda: get(f"{url}/readyz")[0] == 503, "the indexer to say that it cannot work")
     assert "Elasticsearch" in get(f"{url}/readyz")[1]
     assert wire.metric("indexer", "frontwire_index_paused") == 1
     wire.start_engine("elasticsearch")
-    wait_until(lambda: wire.count() == 29, "everything", 120)
-    wait_until(lambda: get(f"{url}/readyz")[0] == 200, "the indexer to be ready again", 120)
+    wire.wait_indexed({raw.article_id for raw in raws})
+    wait_until(lambda: get(f"{url}/readyz")[0] == 200, "the indexer to be ready again")
     assert wire.metric("indexer", "frontwire_dead_letters_total") == 0
 
 
@@ -113,9 +124,8 @@ def keywords_of(wire: Wire, number: int) -> list[str]:
         number, seed=32, text="Tin ngắn\n\nMột đoàn tàu chở thóc đã rời ga sáng nay và sẽ tới cảng vào ngày mai."
     )
     wire.publish([raw])
-    wait_until(lambda: raw.article_id in wire.indexed(), "the article", 120)
-    found = wire.client.get(index="news-articles-2025.11", id=raw.article_id)["_source"]
-    keywords: list[str] = found["keywords"]
+    wire.wait_indexed({raw.article_id})
+    keywords: list[str] = wire.document(raw)["keywords"]
     return keywords
 
 
@@ -123,17 +133,23 @@ def test_dead_letters_on_the_command_line(wire: Wire) -> None:
     """`dlq list`, `show` and `replay` as an operator types them; `topics apply` finds nothing to do."""
     wire.start(JOBS["normaliser"])
     wire.put(ARTICLES_RAW, b"broken", b"{")
-    wait_until(lambda: wire.letters(ARTICLES_RAW), "the dead letter", 120)
+    wait_until(lambda: broken_letters(wire) == 1, "the dead letter")
     listed = frontwire(wire, "dlq", "list", "--json")
-    assert json.loads(listed.stdout) == [{"topic": ARTICLES_RAW.name, "reason": "broken_json", "count": 1}]
+    assert {"topic": ARTICLES_RAW.name, "reason": "broken_json", "count": 1} in json.loads(listed.stdout)
     shown = frontwire(wire, "dlq", "show", "articles-raw-v1-dlq")
     assert shown.returncode == 0
     assert "normaliser: broken_json" in shown.stdout
+    sent = len(wire.letters(ARTICLES_RAW))
     replayed = frontwire(wire, "dlq", "replay", ARTICLES_RAW.name)
-    assert replayed.stdout.strip() == "sent back 1, left 0"
-    wait_until(lambda: len(wire.letters(ARTICLES_RAW)) == 2, "the letter to come back", 120)
+    assert replayed.stdout.strip() == f"sent back {sent}, left 0"
+    wait_until(lambda: broken_letters(wire) == 2, "the letter to come back")
     unknown = frontwire(wire, "dlq", "show", "nothing-v1")
     assert unknown.returncode == 2
     assert "choose one of" in unknown.stderr
     applied = frontwire(wire, "topics", "apply", "--check")
     assert (applied.returncode, applied.stdout) == (0, "")
+
+
+def broken_letters(wire: Wire) -> int:
+    """Return how often the record of the key `broken` was refused."""
+    return sum(letter.record.key == b"broken" for letter in wire.letters(ARTICLES_RAW))

@@ -4,7 +4,6 @@ import pytest
 
 from shared.headers import Headers
 from shared.ids import partition_of
-from shared.kafka_clients import make_producer
 from shared.stage import Record
 from shared.supervisor import Job
 from shared.topics import Topic
@@ -20,13 +19,10 @@ class FaustHarness:
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
         self.sent = 0
-        self.producer = make_producer(wire.settings, "tests")
 
     def put(self, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
         partition = partition_of((key or b"").decode("utf-8", "replace"), SOURCE.partitions)
-        self.producer.send(SOURCE.name, key=key, value=value, headers=list(headers), partition=partition).get(
-            timeout=60
-        )
+        self.wire.put(SOURCE, key, value, headers, partition)
         self.sent += 1
 
     def run_until_quiet(self) -> None:
@@ -41,8 +37,5 @@ def test_the_runner_on_faust_keeps_every_promise(wire: Wire) -> None:
     """All checks of the suite on one harness, as one consumer group sees them."""
     wire.start(Job(STAGE, "tests.support.suite_worker"))
     harness = FaustHarness(wire)
-    try:
-        for check in CHECKS:
-            check(harness)
-    finally:
-        harness.producer.close()
+    for check in CHECKS:
+        check(harness)

@@ -7,7 +7,7 @@ import pytest
 from shared.ids import partition_of
 from shared.models import UniqueArticle
 from shared.supervisor import copies
-from shared.topics import ARTICLES_RAW, ARTICLES_SKETCHED, ARTICLES_UNIQUE
+from shared.topics import ARTICLES_NORMALISED, ARTICLES_RAW, ARTICLES_SKETCHED, ARTICLES_UNIQUE
 from tests.support.articles import raw_article, raw_articles
 from tests.support.wire import JOBS, Wire, wait_until
 
@@ -65,8 +65,10 @@ def test_two_copies_share_the_work_and_stop_cleanly(wire: Wire) -> None:
     wire.publish(raws)
     group = "frontwire-normaliser"
     wait_until(lambda: wire.committed(group, ARTICLES_RAW) >= 600, "600 records to be committed", 120)
+    assert {record.key for record in wire.read(ARTICLES_NORMALISED)} == {raw.article_id.encode() for raw in raws}
     shares = [wire.metric(job.label, "frontwire_records_in_total") for job in (one, two)]
-    assert sum(shares) == 600
+    # A rebalance that ends late may give some records to both.
+    assert sum(shares) >= 600
     assert all(share > 0 for share in shares), shares
     started = time.monotonic()
     codes = wire.supervisor.stop()
