@@ -7,7 +7,8 @@ words in a sentence stay.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, takewhile
+from operator import attrgetter
 from typing import Final
 
 from services.normaliser.changes import Change
@@ -27,6 +28,9 @@ _TOP_LINES = 5  # a by-line that opens an article stands within so many lines
 
 _SENTENCE_BREAK = re.compile(r"(?<![\s.(][^\W\d_])(?<!^[^\W\d_])[.!?…][\"”»')]*\s+(?=[\"“«„(]?[^\W_a-zа-яёіїєґ])")
 _SIGNED_DATE = re.compile(r"(?:[^\W\d_a-zа-яёіїєґ][^\W\d_.]*\.?\s){1,5}[-–—|•·]\s")
+_LONGEST_LABEL = 60
+_LIST_SIGNS = "-–—•*·"
+_CLOSING_FAMILIES = frozenset({"other", "related", "share"})
 _CLOSING_QUOTES = "\"”»')] \t"
 _SENTENCE_ENDS = ".!…:;,"
 _FULL_STOPS = ".!?…"
@@ -82,7 +86,7 @@ class Line:
             and rest.count(" ") >= 3
             and rest.rstrip(_CLOSING_QUOTES)[-1:] not in _SENTENCE_ENDS
             and not rest[0].islower()
-            and rest[0] not in "-–—•*·"
+            and rest[0] not in _LIST_SIGNS
         )
 
     @property
@@ -140,6 +144,7 @@ def clean(text: str, rules: Selection, dates: DateWords) -> Cleaned:
         may_open = not body_seen or lines[index - 1].is_headline
         taken = _cut_whole_line(lines, index, rules, dates, may_open) if len(line.text) <= _LONGEST_BOILERPLATE else 0
         if taken:
+            body_seen = body_seen and line.family != "ending"
             index += taken
             continue
         line.repeats_dateline = bool(dateline) and line.text.startswith(dateline)
@@ -214,7 +219,9 @@ def _visible_date(text: str, dates: DateWords) -> Moment | None:
 
 
 def _reads_as_headline(rule: Rule, text: str) -> bool:
-    """Whether a first line that a credit's rule matches is a headline: its words are not mostly names."""
+    """Whether a first line that a rule for credits or video links matches is a headline: its words are not mostly names."""
+    if rule.family == "insert":
+        return True
     words = text.partition(":")[2].split()
     return rule.family == "credit" and sum(word[0].islower() for word in words) > len(words) / 2
 
@@ -340,12 +347,45 @@ def cut_signatures(lines: Sequence[Line], starts: Sequence[int], rules: Selectio
                 line.remove(found[0].id, found[0].family)
 
 
+def cut_closing_zones(lines: Sequence[Line], starts: Sequence[int]) -> None:
+    """Take out the short lines among the boilerplate that closes an article: labels and links no rule knows.
+
+    Where a part ends in a share bar, links or notices, what stands below the first of them and has no shape of text goes too.
+    """
+    bounds = [*starts, len(lines)]
+    for first, after in pairwise(bounds):
+        zone: list[Line] = []
+        for line in reversed(lines[first + 1 : after]):
+            if not (line.removed or _may_be_label(line)):
+                break
+            zone.append(line)
+        begins = False
+        for line in reversed(zone):
+            if begins and not line.removed:
+                line.remove("any.other.closing-zone", "other")
+            begins = begins or line.family in _CLOSING_FAMILIES
+
+
+def _may_be_label(line: Line) -> bool:
+    """Whether a line is short, ends no sentence, is cut nowhere and opens no list item."""
+    return (
+        len(line.text) <= _LONGEST_LABEL
+        and not line.cuts
+        and line.text.rstrip(_CLOSING_QUOTES)[-1:] not in _FULL_STOPS
+        and line.text[0] not in _LIST_SIGNS
+        and not line.text[0].isdigit()
+    )
+
+
 def _signatures(part: Sequence[Line]) -> Iterator[Line]:
+    """Yield the lines that stand where an article is signed; names among the paragraphs are subheadings, the first one too."""
     kept = [line for line in part if not line.removed]
-    for line in reversed(kept[1:]):
-        if not line.may_sign:
-            break
-        yield line
+    if len(part) > 1 and kept and kept[0] is part[0] and kept[0].may_sign and part[1].visible:
+        yield kept.pop(0)
+    closing = list(takewhile(attrgetter("may_sign"), reversed(kept[1:])))
+    yield from closing
+    if any(line.may_sign for line in kept[_TOP_LINES : len(kept) - len(closing)]):
+        return
     for line in kept[1:_TOP_LINES]:
         if line.is_paragraph:
             break

@@ -22,6 +22,7 @@ _CLOCK = re.compile(
     r"t?(?P<h>\d{1,2})\s?(?::|h|g|gio(?:\s|$))\s?(?P<mi>\d{2})?(?:\s?(?:phut|p(?![.\w]))|:(?P<s>\d{2})(?:[.,]\d{1,9})?)?"
     r"\s?(?P<half>[ap]\.?m\.?)?(?![\d:])"
 )
+_DOT_CLOCK = re.compile(r"(?P<h>\d{1,2})\.(?P<mi>\d{2})(?P<s>)\s?(?P<half>[ap]\.?m\.?)?(?=\s?(?:[a-z]{2,4}\b|$))")
 _HALF_CLOCK = re.compile(r"(?P<h>\d{1,2})(?P<mi>)(?P<s>)\s?(?P<half>[ap]\.?m\.?)(?!\w)")
 _OFFSET = re.compile(r"(?:gmt|utc|z)?\s?(?P<sign>[+\u2212-])\s?(?P<h>\d{1,2})(?::?(?P<mi>\d{2}))?(?!\d)")
 _SEPARATORS = re.compile(r"[\s,;|\u00b7\u2022()\[\]\u2013\u2014/.:-]+")
@@ -160,7 +161,7 @@ class _Reading:
         return position
 
     def _time(self, text: str, position: int) -> int:
-        match = _CLOCK.match(text, position) or _HALF_CLOCK.match(text, position)
+        match = _CLOCK.match(text, position) or _HALF_CLOCK.match(text, position) or _DOT_CLOCK.match(text, position)
         if not match:
             return position
         hour = int(match["h"])

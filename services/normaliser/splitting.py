@@ -73,6 +73,8 @@ def _ended(lines: Sequence[Line], first: int, index: int) -> str:
     for line in reversed(lines[first:index]):
         if line.has_ending:
             return "ending"
+        if line.family == "ending":
+            return "ending" if any(map(str.isalnum, line.text)) or "/" in line.text else "separator"
         if line.may_sign or line.family == "author":
             return "author"
         if line.family == "share" or (line.cuts and line.cuts[0].rule.endswith("other.copyright")):

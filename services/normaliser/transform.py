@@ -11,7 +11,7 @@ from typing import Final
 
 from services.normaliser import language as languages
 from services.normaliser.changes import Change, Track, apply, chain, join_neighbours, rebuild, rebuild_title, to_edits
-from services.normaliser.cleaning import Line, clean, cut_signatures
+from services.normaliser.cleaning import Line, clean, cut_closing_zones, cut_signatures
 from services.normaliser.markup import FAMILY_MARKUP, strip_markup
 from services.normaliser.moments import named_zone
 from services.normaliser.publication import Clue, choose, feed_clue, metadata_clue, url_clue
@@ -52,7 +52,9 @@ def normalise(raw: RawArticle, *, rules: Rules) -> Iterator[NormalisedArticle]:
     selection = rules.for_outlet(raw.source.name, unaccented)
     lines = clean(repaired, selection, rules.date_words).lines
     cuts = find_cuts(lines, frozenset(rules.words.get("opener", ())))
-    cut_signatures(lines, [cut.line for cut in cuts], selection)
+    starts = [cut.line for cut in cuts]
+    cut_signatures(lines, starts, selection)
+    cut_closing_zones(lines, starts)
     parts = list(_parts(lines, cuts, len(repaired)))
     back = Track(to_repaired)
     title_changes = _title_changes(raw.title or "")
@@ -63,11 +65,11 @@ def normalise(raw: RawArticle, *, rules: Rules) -> Iterator[NormalisedArticle]:
     if not any(text.body for text in finished):
         raise Rejected(Reason.EMPTY_BODY, f"{len(raw.text)} characters, none of them the article's own text")
     changes = chain(to_repaired, [change for text in finished for change in text.changes], repaired)
-    starts = [change.start for change in changes]
+    change_starts = [change.start for change in changes]
     bounds = [0, *(back.before(part.start) for part in parts[1:]), len(raw.text)]
     for number, text in enumerate(finished, 1):
         start, end = bounds[number - 1], bounds[number]
-        inside = changes[bisect_left(starts, start) : bisect_left(starts, end)]
+        inside = changes[bisect_left(change_starts, start) : bisect_left(change_starts, end)]
         edits = to_edits(raw.text, join_neighbours(raw.text, inside, _JOINED_FAMILIES), "text")
         if number == 1 and text.title_is_given:
             edits = to_edits(raw.title or "", title_changes, "title") + edits
