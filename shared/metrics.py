@@ -1,5 +1,6 @@
 """The one table of metrics. Names follow Prometheus' rules: base units, `_total` for counters, bounded labels."""
 
+from contextlib import suppress
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -65,6 +66,20 @@ DEDUP_CANDIDATES_CAPPED: Final = Counter(
 INDEX_PAUSED: Final = Gauge(
     "frontwire_index_paused", "1 while the indexer waits for Elasticsearch.", ["stage"], registry=REGISTRY
 )
+NOTIFICATIONS: Final = Counter(
+    "frontwire_notifications_total", "Messages about alerts by what became of them.", ["channel", "kind", "outcome"],
+    registry=REGISTRY,
+)  # fmt: skip
+WAITING_NOTIFICATIONS: Final = Gauge(
+    "frontwire_waiting_notifications", "Messages that are due and not sent yet.", ["channel"], registry=REGISTRY
+)
+NOTIFICATION_DELAY_SECONDS: Final = Histogram(
+    "frontwire_notification_delay_seconds", "From the opening of an alert to its first message.", ["channel"],
+    buckets=_DELAY_BUCKETS, registry=REGISTRY,
+)  # fmt: skip
+CHANNEL_FAILURES: Final = Gauge(
+    "frontwire_channel_failures", "Failed attempts of a channel in a row.", ["channel"], registry=REGISTRY
+)
 
 
 def announce(stage: str) -> None:
@@ -73,3 +88,10 @@ def announce(stage: str) -> None:
         counter.labels(stage)
     for reason in Reason:
         DEAD_LETTERS.labels(stage, reason.value)
+
+
+def forget_channel(channel: str) -> None:
+    """Show nothing more of a channel that was taken out of the configuration."""
+    for gauge in (WAITING_NOTIFICATIONS, CHANNEL_FAILURES):
+        with suppress(KeyError):
+            gauge.remove(channel)

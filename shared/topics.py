@@ -10,7 +10,7 @@ from datetime import timedelta
 from types import UnionType
 from typing import Final
 
-from shared import alerts, models
+from shared import alerts, models, notifications
 
 MEBIBYTE: Final = 1024 * 1024
 # A raw text may grow by its edits and mentions on the way: later topics take more than the first.
@@ -142,6 +142,16 @@ ALERTS: Final = Topic(
     retention=None,
     compact=True,
     max_message_bytes=MEBIBYTE,
+)
+NOTIFICATIONS: Final = Topic(
+    name="notifications-v1",
+    model=notifications.Notification,
+    key="notification_id",
+    partitions=1,
+    producer="notifier",
+    consumers=("notifier",),
+    retention=None,
+    compact=True,
 )
 DEDUP_CHANGELOG: Final = Topic(
     name="frontwire-decide-dedup-window-changelog",

@@ -71,7 +71,10 @@ def read_text(path: Path) -> str:
 
 def line_of(text: str, location: _Location) -> int:
     """Return the line (from 1) on which the value at a location (keys and indices from the top) stands in a YAML text."""
-    node: Any = YAML(typ="rt").load(text)
+    return _line_in(YAML(typ="rt").load(text), location)
+
+
+def _line_in(node: Any, location: _Location) -> int:
     line = 0
     for step in location:
         if isinstance(node, CommentedMap) and step in node:
@@ -115,7 +118,7 @@ def _has_bad_value(row: str) -> bool:
 def _problems(error: ValidationError, text: str, path: Path, model: type[BaseModel]) -> Iterator[Problem]:
     tree: Any = YAML(typ="rt").load(text)
     for item in error.errors(include_url=False):
-        location = _as_written(item["loc"], tree)
+        location = _as_written(item["loc"], tree, missing=item["type"] == "missing")
         key = ".".join(str(step) for step in location)
         reason = item["msg"].removeprefix("Value error, ")
         remedy = ""
@@ -126,22 +129,23 @@ def _problems(error: ValidationError, text: str, path: Path, model: type[BaseMod
             reason = "is required"
         elif item["type"] == "union_tag_not_found":
             reason = f"{item['ctx']['discriminator'].strip(chr(39))} is required"
-        yield Problem(str(path), line_of(text, location), key, reason, remedy)
+        yield Problem(str(path), _line_in(tree, location), key, reason, remedy)
 
 
-def _as_written(location: _Location, tree: Any) -> list[int | str]:
-    """Return a location without the steps that are pydantic's own: names of validators and of the members of a union."""
-    steps = [step for step in location if isinstance(step, int) or not step.startswith("function-")]
+def _as_written(location: _Location, tree: Any, *, missing: bool) -> list[int | str]:
+    """Return a location without the steps that are pydantic's own: names of validators and of the members of a union.
+
+    `missing` says that the last step is a key which is not there.
+    """
     written: list[int | str] = []
     node = tree
-    for number, step in enumerate(steps):
-        if isinstance(node, CommentedMap) and step not in node and number + 1 < len(steps):
-            continue
-        written.append(step)
+    for number, step in enumerate(location):
         try:
             node = node[step]
         except (KeyError, IndexError, TypeError):
-            node = None
+            if not (missing and number + 1 == len(location)):
+                continue
+        written.append(step)
     return written
 
 

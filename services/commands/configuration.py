@@ -13,12 +13,14 @@ from shared.yaml_config import ConfigError, Problem
 
 
 def find_problems(config_dir: Path) -> list[Problem]:
-    """Return everything that is wrong in a configuration folder: feeds, watchlist, alias sets, clean-up rules."""
+    """Return everything that is wrong in a configuration folder: feeds, channels, watchlist, alias sets, clean-up rules."""
     from services.extractor.entities import load_knowledge
     from services.fetcher.feeds import load_feeds
+    from services.notifier.channels import CHANNELS_FILE, load_channels
 
     loads: tuple[Callable[[], object], ...] = (
         lambda: load_feeds(config_dir / "feeds.yaml"),
+        lambda: load_channels(config_dir / CHANNELS_FILE),
         lambda: load_knowledge(config_dir),
         lambda: _tried_rules(config_dir / "rules"),
     )
@@ -49,7 +51,7 @@ def _tried_rules(folder: Path) -> None:
 )
 @json_option
 def check(config_dir: Path | None, as_json: bool) -> None:
-    """Check all configuration: feeds.yaml, watchlist.yaml, aliases/, rules/.
+    """Check all configuration: feeds.yaml, channels.yaml, watchlist.yaml, aliases/, rules/.
 
     Prints every error with file, line, key, reason and remedy. Needs neither Kafka nor Elasticsearch. Running services pick up a
     good edit by themselves and keep the last good one when an edit is broken.

@@ -1,7 +1,6 @@
 """The command line: help that says what a newcomer needs; wrong input gives clear words, a failing exit code, no traceback."""
 
 import io
-import logging
 import re
 import signal
 import subprocess
@@ -49,17 +48,13 @@ def shipped_knowledge() -> Knowledge:
 
 @pytest.fixture(autouse=True)
 def quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Run in the checkout, with nothing of this machine's own settings; what `main` sets for the process is put back."""
+    """Run in the checkout, with nothing of this machine's own settings; the handler of SIGTERM is put back."""
     before = signal.getsignal(signal.SIGTERM)
-    loggers = {logger: logger.level for logger in (logging.getLogger(), logging.getLogger("frontwire"))}
-    monkeypatch.setattr(logging.getLogger(), "handlers", logging.getLogger().handlers.copy())
     monkeypatch.chdir(project_folder())
     monkeypatch.setenv("FRONTWIRE_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("FRONTWIRE_KAFKA_BOOTSTRAP", "127.0.0.1:1")
     monkeypatch.setenv("FRONTWIRE_ELASTICSEARCH_URL", "http://127.0.0.1:1")
     yield
-    for logger, level in loggers.items():
-        logger.setLevel(level)
     signal.signal(signal.SIGTERM, before)
 
 

@@ -11,9 +11,9 @@ from services.commands.common import project_folder
 from shared import metrics
 
 TABLE = {name: value for name, value in vars(metrics).items() if isinstance(value, MetricWrapperBase)}
-# Values of these come from closed lists, or from what an operator configured: feeds and files.
-BOUNDED_LABELS = {"feed", "file", "outcome", "reason", "stage"}
-UNITS = ("seconds", "records", "bytes", "ratio", "rows", "failures")
+# Values of these come from closed lists, or from what an operator configured: channels, feeds and files.
+BOUNDED_LABELS = {"channel", "feed", "file", "kind", "outcome", "reason", "stage"}
+UNITS = ("seconds", "records", "bytes", "ratio", "rows", "failures", "notifications")
 CODE = "\n".join(
     path.read_text(encoding="utf-8")
     for folder in ("services", "shared")
