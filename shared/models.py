@@ -7,7 +7,7 @@ all times are aware and written in UTC.
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -342,7 +342,19 @@ class SeenItem(Model):
 FeedStateRecord = FeedState | SeenItem
 
 
-def index_version(article: UniqueArticle) -> int:
+class Versioned(Protocol):
+    """What orders the versions of one article in the index."""
+
+    @property
+    def fetched_at(self) -> datetime:
+        """When this revision was fetched."""
+
+    @property
+    def decision_seq(self) -> int:
+        """Which decision on this revision it is."""
+
+
+def index_version(article: Versioned) -> int:
     """Return the external version of an article in Elasticsearch: `fetched_at` in ms × 1000 + decision sequence."""
     return milliseconds(article.fetched_at) * 1000 + article.decision_seq
 

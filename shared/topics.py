@@ -107,7 +107,7 @@ FEED_STATE: Final = Topic(
     key="host|feed or host|feed|item",
     partitions=6,
     producer="fetcher",
-    consumers=("fetcher",),
+    consumers=("fetcher", "indexer"),
     retention=None,
     compact=True,
     max_message_bytes=MEBIBYTE,
@@ -185,7 +185,7 @@ def dead_letter_topic(source: Topic) -> Topic:
         key="key of the refused record",
         partitions=1,
         producer=" ".join(source.consumers),
-        consumers=("operator",),
+        consumers=("indexer", "operator"),
         retention=timedelta(days=30),
         max_message_bytes=source.max_message_bytes + DEAD_LETTER_HEADROOM,
     )

@@ -15,21 +15,13 @@ from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings
 
 KEY_NAME: Final = "frontwire-indexer"
-# What services/indexer does and no more: templates, documents of its own indices, a refresh before it looks for an id.
+# What the indexer and `frontwire index` do and no more: templates, ILM, documents, mappings and aliases of their own indices.
 INDEXER_ROLE: Final[dict[str, Any]] = {
-    "cluster": ["monitor", "manage_index_templates"],
+    "cluster": ["manage_ilm", "manage_index_templates", "monitor"],
     "indices": [
         {
-            "names": ["news-articles", "news-articles-*"],
-            "privileges": [
-                "auto_configure",
-                "create_index",
-                "delete",
-                "index",
-                "maintenance",
-                "read",
-                "view_index_metadata",
-            ],
+            "names": ["news-*", "rebuilt-news-*"],
+            "privileges": ["auto_configure", "delete", "index", "manage", "read"],
         }
     ],
 }

@@ -1,11 +1,8 @@
 """The indexer's talk with Elasticsearch: bulk requests and what each answer means."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -17,6 +14,10 @@ from shared.errors import Transient
 from shared.settings import Settings
 
 REQUEST_TIMEOUT_SECONDS: Final = 30.0
+MAX_ITEMS: Final = 1000
+MAX_REQUEST_BYTES: Final = 5 * 1024 * 1024
+# 0.5, 1, 2, 4, 8, 15, 15 s: a disk or a shard in trouble gets three quarters of a minute.
+SERVER_FAULT_TRIES: Final = 8
 _RETRY_STATUS: Final = frozenset({408, 429, 502, 503, 504})
 # A write block, a closed index or a missing shard heals: it is waited for, not dead-lettered.
 _RETRY_ERRORS: Final = frozenset(
@@ -33,11 +34,12 @@ _RETRY_ERRORS: Final = frozenset(
 
 
 class Result(Enum):
-    """What became of one item of a bulk request."""
+    """What became of one item of a bulk request; FAULT is an error of the server that may be the document's doing."""
 
     DONE = auto()
     STALE = auto()
     RETRY = auto()
+    FAULT = auto()
     REFUSED = auto()
 
 
@@ -107,7 +109,7 @@ def _judge(item: dict[str, Any]) -> tuple[Result, str]:
     text = "; ".join(filter(None, (error.get("type"), error.get("reason"), error.get("caused_by", {}).get("reason"))))
     if status in _RETRY_STATUS or error.get("type") in _RETRY_ERRORS:
         return Result.RETRY, text
-    return Result.REFUSED, text or f"status {status}"
+    return Result.FAULT if status >= 500 else Result.REFUSED, text or f"status {status}"
 
 
 def locate(client: Elasticsearch, alias: str, ids: Sequence[str]) -> dict[str, str]:
@@ -125,6 +127,62 @@ def locate(client: Elasticsearch, alias: str, ids: Sequence[str]) -> dict[str, s
     return {hit["_id"]: hit["_index"] for hit in found["hits"]["hits"]}
 
 
+class Delivery:
+    """Items on their way into the index: sent until each has a final answer, in as many requests as that takes.
+
+    An item on which Elasticsearch itself fails is tried `SERVER_FAULT_TRIES` times and then counts as refused: a document that
+    always breaks the server must not hold up its partition, and its dead letter can be replayed.
+    """
+
+    def __init__(self, client: Elasticsearch, items: Sequence[Item]) -> None:
+        self._client = client
+        self._waiting = list(items)
+        self._results: dict[int, tuple[Result, str]] = {}
+        self._max_bytes = MAX_REQUEST_BYTES
+        self._faults = 0
+
+    def send(self) -> "Delivery":
+        """Send what waits, and return itself. Raises `Transient` when something has to be sent again later."""
+        while self._waiting:
+            try:
+                for chunk in chunks(self._waiting, MAX_ITEMS, self._max_bytes):
+                    answers = bulk(self._client, chunk)
+                    self._results |= {id(item): answer for item, answer in zip(chunk, answers, strict=True)}
+            except RequestTooLarge:
+                self._split()
+            except Transient:
+                self._waiting = self._unanswered()
+                raise
+            else:
+                self._judge_rest()
+        return self
+
+    def result(self, item: Item) -> tuple[Result, str]:
+        """Return the final answer for an item, with the error text."""
+        return self._results[id(item)]
+
+    def _split(self) -> None:
+        if self._max_bytes == 1:
+            self._results[id(self._unanswered()[0])] = (Result.REFUSED, "larger than Elasticsearch takes")
+        self._max_bytes = max(1, self._max_bytes // 4)
+        self._waiting = self._unanswered()
+
+    def _judge_rest(self) -> None:
+        faulty = [item for item in self._waiting if self._results[id(item)][0] is Result.FAULT]
+        self._faults += bool(faulty)
+        if self._faults >= SERVER_FAULT_TRIES:
+            self._results |= {id(item): (Result.REFUSED, self._results[id(item)][1]) for item in faulty}
+        again = {Result.RETRY, Result.FAULT}
+        self._waiting = [item for item in self._waiting if self._results[id(item)][0] in again]
+        if self._waiting:
+            raise Transient(f"Elasticsearch: {self._results[id(self._waiting[0])][1][:200]}")
+
+    def _unanswered(self) -> list[Item]:
+        """Return what has no final answer after a request of several was broken off."""
+        final = {Result.DONE, Result.STALE, Result.REFUSED}
+        return [item for item in self._waiting if self._results.get(id(item), (Result.RETRY, ""))[0] not in final]
+
+
 def chunks(items: Sequence[Item], max_items: int, max_bytes: int) -> Iterator[list[Item]]:
     """Yield the items in order, in requests of at most so many items and bytes (one item may be larger)."""
     chunk: list[Item] = []
@@ -137,27 +195,3 @@ def chunks(items: Sequence[Item], max_items: int, max_bytes: int) -> Iterator[li
         size += len(item.lines)
     if chunk:
         yield chunk
-
-
-def templates(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return the index templates of a folder by name."""
-    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
-
-
-def apply_templates(client: Elasticsearch, folder: Path) -> list[str]:
-    """Put every index template whose content differs on the cluster; return the names of those that were written."""
-    written: list[str] = []
-    for name, template in templates(folder).items():
-        digest = hashlib.sha256(orjson.dumps(template, option=orjson.OPT_SORT_KEYS)).hexdigest()
-        if _digest_on_cluster(client, name) != digest:
-            client.indices.put_index_template(name=name, **template, meta={"sha256": digest})
-            written.append(name)
-    return written
-
-
-def _digest_on_cluster(client: Elasticsearch, name: str) -> str | None:
-    if not client.indices.exists_index_template(name=name):
-        return None
-    found = client.indices.get_index_template(name=name).body["index_templates"][0]["index_template"]
-    digest: str | None = found.get("_meta", {}).get("sha256")
-    return digest

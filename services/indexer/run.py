@@ -1,55 +1,76 @@
-"""The indexer: articles-unique-v1 to Elasticsearch, in bulk, once each.
+"""The indexer: finished articles, alerts, feed states and dead letters to Elasticsearch, in bulk, once each.
 
-An offset is committed only after Elasticsearch took the document or its dead letter was acknowledged. While Elasticsearch is
-away or overloaded the partitions are paused and the group membership is kept: nothing is dropped, nothing is dead-lettered.
+An offset is committed only after Elasticsearch took the document or its dead letter was acknowledged. Two requests are on their
+way at a time; offsets are committed in order. While Elasticsearch is away or overloaded the partitions are paused and the group
+membership is kept: nothing is dropped, nothing is dead-lettered.
 """
 
+import threading
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 from elasticsearch import ApiError, TransportError
 from kafka import TopicPartition
 from kafka.errors import CommitFailedError, KafkaError
+from kafka.structs import OffsetAndMetadata
 
-from services.indexer import elastic
-from services.indexer.elastic import Item, RequestTooLarge, Result
-from services.indexer.transform import ALIAS, document, index_name
+from services.indexer import elastic, templates
+from services.indexer.elastic import Delivery, Result
+from services.indexer.routes import LETTER_TOPICS, Context, Work, routes, text_key
+from services.indexer.transform import ALIAS
 from shared import metrics
 from shared.errors import Drop, Reason, Rejected, Transient
-from shared.ids import MAX_PARTS
 from shared.kafka_clients import make_consumer, make_producer, record_of, send, wait_for_broker
-from shared.models import UniqueArticle, index_version
+from shared.kibana_links import Kibana
 from shared.service import Service, service
 from shared.settings import Settings
-from shared.stage import Guard, Outcome, Outgoing, Record, decode
+from shared.stage import Guard, Outcome, Outgoing, Record
 from shared.topics import ARTICLES_UNIQUE
 
 STAGE: Final = "indexer"
 GROUP: Final = "frontwire-indexer"
 POLL_MS: Final = 200
+MAX_POLL_RECORDS: Final = 500
+MAX_FETCH_BYTES: Final = 8 * 1024 * 1024
+MAX_IN_FLIGHT: Final = 2
 # Longer than any rebalance takes, the session of a killed member included.
 REJOIN_AFTER_SECONDS: Final = 15.0
-MAX_ITEMS: Final = 1000
-MAX_REQUEST_BYTES: Final = 5 * 1024 * 1024
+FIRST_BACKOFF_SECONDS: Final = 0.5
 MAX_BACKOFF_SECONDS: Final = 15.0
-_UNSENT: Final = (Result.RETRY, "")
+# A stop waits so long for the requests that are out; a service has 10 s in all.
+LAST_ANSWER_SECONDS: Final = 5.0
+CLEAN_UP_EVERY: Final = timedelta(hours=1)
+
+T = TypeVar("T")
 
 log = structlog.get_logger("frontwire.indexer")
 
 
 @dataclass(frozen=True)
-class Work:
-    """One record and the bulk actions it became; `article` is None for a takedown's null record."""
+class Batch:
+    """One poll's records on their way: what they became, the dead letters so far, and the request that is out."""
 
-    record: Record
-    items: tuple[Item, ...]
-    article: UniqueArticle | None
+    records: tuple[Record, ...]
+    works: tuple[Work, ...]
+    letters: tuple[Outgoing, ...]
+    delivery: Delivery
+    first: Future[Delivery]
+
+    @property
+    def next_offsets(self) -> dict[TopicPartition, OffsetAndMetadata]:
+        """Where each partition goes on after this batch."""
+        return {
+            TopicPartition(record.topic, record.partition): OffsetAndMetadata(record.offset + 1, "", -1)
+            for record in sorted(self.records, key=lambda record: record.offset)
+        }
 
 
 class Indexer:
@@ -59,9 +80,16 @@ class Indexer:
         settings = running.settings
         self.running = running
         self.client = elastic.connect(settings)
-        self.consumer = make_consumer(settings, GROUP, STAGE, max_poll_records=MAX_ITEMS)
+        self.consumer = make_consumer(
+            settings, GROUP, STAGE, max_poll_records=MAX_POLL_RECORDS, fetch_max_bytes=MAX_FETCH_BYTES
+        )
         self.producer = make_producer(settings, f"{STAGE}-dead-letters")
-        self.guard = Guard(STAGE, ARTICLES_UNIQUE)
+        self.templates = templates.load(settings.elasticsearch_templates)
+        self.kibana = Kibana(settings.kibana_url, settings.kibana_space)
+        self.routes = routes()
+        self.guards = {name: Guard(STAGE, topic) for name, (topic, _) in self.routes.items()}
+        self.in_flight: deque[Batch] = deque()
+        self.clean_up_at = datetime.now(UTC)
         self.trouble: str | None = "starting"
         metrics.announce(STAGE)
         running.health.ready_when("elasticsearch", lambda: self.trouble)
@@ -71,24 +99,33 @@ class Indexer:
 
     def run(self) -> None:
         """Index until the process is asked to stop."""
-        self._prepare_templates()
-        self.consumer.subscribe([ARTICLES_UNIQUE.name])
-        joined_at = time.monotonic()
         try:
-            while not self.running.stopping.is_set():
-                if self.consumer.assignment():
-                    joined_at = time.monotonic()
-                elif time.monotonic() - joined_at > REJOIN_AFTER_SECONDS:
-                    joined_at = self._join_again()
-                records = self._poll()
-                if records:
-                    self._index(records)
-                self._observe_lag(records)
+            if self._patiently(self._prepare, hold=self._wait) is not None:
+                self.consumer.subscribe(sorted(self.routes))
+                self._serve()
         finally:
             with suppress(KafkaError):
                 self.producer.close(timeout=5)
             self.consumer.close(autocommit=False)
             self.client.close()
+
+    def _serve(self) -> None:
+        joined_at = time.monotonic()
+        while not self.running.stopping.is_set():
+            if self.consumer.assignment():
+                joined_at = time.monotonic()
+            elif time.monotonic() - joined_at > REJOIN_AFTER_SECONDS:
+                joined_at = self._join_again()
+            records = self._poll()
+            if records:
+                self._begin(records)
+            while self.in_flight and (not records or len(self.in_flight) >= MAX_IN_FLIGHT):
+                if not self._finish(self.in_flight.popleft()):
+                    return
+            self._observe_lag(records)
+            self._clean_up()
+        while self.in_flight and self._finish(self.in_flight.popleft()):
+            pass
 
     def _poll(self) -> list[Record]:
         """Return what came, nothing while the broker is away: a poll in the middle of its restart raises."""
@@ -104,112 +141,124 @@ class Indexer:
         """Leave the group and join it again: a consumer was seen to stay out of it when its topic was made just before."""
         log.warning("joining_again")
         self.consumer.unsubscribe()
-        self.consumer.subscribe([ARTICLES_UNIQUE.name])
+        self.consumer.subscribe(sorted(self.routes))
         return time.monotonic()
 
-    def _prepare_templates(self) -> None:
-        """Put the index templates on the cluster before anything is indexed; waits for the cluster as long as it takes."""
-        delay = 0.5
-        while not self.running.stopping.is_set():
-            try:
-                for name in elastic.apply_templates(self.client, self.running.settings.elasticsearch_templates):
-                    log.info("template_applied", template=name)
-            except (ApiError, TransportError) as error:
-                self.trouble = f"Elasticsearch: {str(error)[:200]}"
-                log.warning("waiting_for_elasticsearch", reason=self.trouble)
-                self.running.stopping.wait(delay)
-                delay = min(delay * 2, MAX_BACKOFF_SECONDS)
-            else:
-                self.trouble = None
-                return
+    def _prepare(self) -> bool:
+        """Bring the templates to the cluster; True when its indices hold every field of the documents.
 
-    def _index(self, records: Sequence[Record]) -> None:
-        """Index one poll's records, dead-letter what is refused, then commit. Leaves uncommitted what a stop interrupts."""
-        now = datetime.now(UTC)
-        homes = self._homes([record for record in records if record.value is None])
+        Raises `Transient` until they do, naming what is missing.
+        """
+        try:
+            found = templates.changes(self.client, self.templates)
+            templates.apply(self.client, found)
+        except (ApiError, TransportError) as error:
+            raise Transient(f"Elasticsearch: {str(error)[:200]}") from error
+        for change in found:
+            log.info("template_applied", kind=change.kind, template=change.name)
+        if problems := templates.lacking(self.client, self.templates):
+            raise Transient(f"{'; '.join(problems)}: run `frontwire index rebuild`")
+        return True
+
+    def _patiently(
+        self,
+        attempt: Callable[[], T],
+        hold: Callable[[float], bool] | None = None,
+        first: Future[T] | None = None,
+    ) -> T | None:
+        """Return what `attempt` returns, tried with growing pauses while it raises `Transient`; None when asked to stop first.
+
+        `first` is an attempt that is under way already; `hold` waits for so many seconds, by default with paused partitions.
+        """
+        hold = hold or self._hold
+        delay = FIRST_BACKOFF_SECONDS
+        while True:
+            try:
+                if first and not self._is_answered(first):
+                    return None
+                answer = first.result() if first else attempt()
+            except Transient as unwell:
+                self.trouble = str(unwell)
+                log.warning("paused", reason=self.trouble, seconds=delay)
+            else:
+                self._resume()
+                return answer
+            if not hold(delay):
+                return None
+            delay = min(delay * 2, MAX_BACKOFF_SECONDS)
+            first = None
+
+    def _begin(self, records: Sequence[Record]) -> None:
+        """Make the bulk actions of one poll's records and send them off."""
+        gone = [text_key(record) for record in records if record.value is None and record.topic == ARTICLES_UNIQUE.name]
+        homes = self._patiently(lambda: elastic.locate(self.client, ALIAS, gone)) if gone else {}
         if homes is None:
             return
+        context = Context(datetime.now(UTC), homes, self.kibana)
         letters: list[Outgoing] = []
         works: list[Work] = []
         for record in records:
-            made = self.guard.attempt(record, partial(_work, record, now, homes))
+            made = self.guards[record.topic].attempt(record, partial(self.routes[record.topic][1], record, context))
             if isinstance(made, Outcome):
                 letters += self._refused(made)
             else:
                 works.append(made)
-        results = self._send_all([item for work in works for item in work.items])
-        if results is None:
-            return
-        for work in works:
-            errors = [results[id(item)][1] for item in work.items if results[id(item)][0] is Result.REFUSED]
+        delivery = Delivery(self.client, [item for work in works for item in work.items])
+        batch = Batch(tuple(records), tuple(works), tuple(letters), delivery, _in_background(delivery.send))
+        self.in_flight.append(batch)
+
+    def _finish(self, batch: Batch) -> bool:
+        """Wait until everything of a batch is taken or dead-lettered, then commit; False when asked to stop first."""
+        if self._patiently(batch.delivery.send, first=batch.first) is None:
+            return False
+        letters = list(batch.letters)
+        for work in batch.works:
+            answers = [batch.delivery.result(item) for item in work.items]
+            errors = [text for result, text in answers if result is Result.REFUSED]
             if errors:
-                letters += self._refused(self.guard.refuse(work.record, Rejected(Reason.INDEX_REFUSED, errors[0])))
-            else:
-                self._count_done(work, [results[id(item)][0] for item in work.items])
+                letters += self._not_indexed(work.record, errors[0])
+            elif work.record.topic == ARTICLES_UNIQUE.name:
+                _count_done(work, [result for result, _ in answers])
         for delivery in [send(self.producer, letter) for letter in letters]:
             delivery.get(timeout=60)
-        metrics.RECORDS_IN.labels(STAGE).inc(len(records))
-        self._commit()
+        metrics.RECORDS_IN.labels(STAGE).inc(sum(record.topic == ARTICLES_UNIQUE.name for record in batch.records))
+        self._commit(batch.next_offsets)
+        return True
+
+    def _not_indexed(self, record: Record, error: str) -> tuple[Outgoing, ...]:
+        """Return the dead letter of a record that the index refuses; a dead letter itself stays where it is."""
+        if self.routes[record.topic][0] in LETTER_TOPICS:
+            log.error("dead_letter_not_indexed", origin=record.origin, reason=error)
+            return ()
+        return self._refused(self.guards[record.topic].refuse(record, Rejected(Reason.INDEX_REFUSED, error)))
 
     def _refused(self, outcome: Outcome) -> tuple[Outgoing, ...]:
         if outcome.refused:
             metrics.DEAD_LETTERS.labels(STAGE, outcome.refused.value).inc()
         return outcome.outputs
 
-    def _homes(self, tombstones: Sequence[Record]) -> dict[str, str] | None:
-        """Return in which index each article of these null records lives, or None when the process is asked to stop first."""
-        ids = [(record.key or b"").decode("utf-8", "replace") for record in tombstones]
-        delay = 0.5
-        while ids:
-            try:
-                return elastic.locate(self.client, ALIAS, ids)
-            except Transient as unwell:
-                self.trouble = str(unwell)
-            if not self._hold(delay):
-                return None
-            delay = min(delay * 2, MAX_BACKOFF_SECONDS)
-        return {}
+    def _is_answered(self, request: Future[T]) -> bool:
+        """Wait for a request; False when it is still out some seconds after the process was asked to stop."""
+        while not self.running.stopping.is_set():
+            if wait([request], POLL_MS / 1000).done:
+                return True
+        return bool(wait([request], LAST_ANSWER_SECONDS).done)
 
-    def _send_all(self, items: Sequence[Item]) -> dict[int, tuple[Result, str]] | None:
-        """Return the final result of every item by identity, or None when the process is asked to stop first."""
-        results: dict[int, tuple[Result, str]] = {}
-        max_bytes = MAX_REQUEST_BYTES
-        delay = 0.5
-        waiting = list(items)
-        while waiting:
-            problem = None
-            try:
-                for chunk in elastic.chunks(waiting, MAX_ITEMS, max_bytes):
-                    answers = elastic.bulk(self.client, chunk)
-                    results |= {id(item): answer for item, answer in zip(chunk, answers, strict=True)}
-            except RequestTooLarge:
-                if max_bytes == 1:
-                    results |= {id(item): (Result.REFUSED, "larger than Elasticsearch takes") for item in waiting[:1]}
-                max_bytes = max(1, max_bytes // 4)
-            except Transient as unwell:
-                problem = str(unwell)
-            waiting = [item for item in waiting if results.get(id(item), _UNSENT)[0] is Result.RETRY]
-            problem = problem or next((results[id(item)][1] for item in waiting if id(item) in results), None)
-            if problem:
-                self.trouble = problem
-                if not self._hold(delay):
-                    return None
-                delay = min(delay * 2, MAX_BACKOFF_SECONDS)
-        self._resume()
-        return results
+    def _wait(self, seconds: float) -> bool:
+        """Wait so long; False when asked to stop."""
+        metrics.RETRIES.labels(STAGE).inc()
+        return not self.running.stopping.wait(seconds)
 
     def _hold(self, seconds: float) -> bool:
         """Pause the partitions and keep the group membership alive for so long; False when asked to stop."""
         metrics.RETRIES.labels(STAGE).inc()
         metrics.INDEX_PAUSED.labels(STAGE).set(1)
-        log.warning("paused", reason=self.trouble, seconds=seconds)
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             self.consumer.pause(*self.consumer.assignment())
             self._put_back(self._poll())
             if self.running.stopping.is_set():
                 return False
-        self.trouble = None
         return True
 
     def _put_back(self, records: Sequence[Record]) -> None:
@@ -225,23 +274,25 @@ class Indexer:
             log.info("resumed")
         self.trouble = None
 
-    def _commit(self) -> None:
+    def _commit(self, offsets: dict[TopicPartition, OffsetAndMetadata]) -> None:
         try:
-            self.consumer.commit()
+            self.consumer.commit(offsets)
         except CommitFailedError:
             log.warning("commit_lost", reason="the partitions moved to another copy; it will index the records again")
         except KafkaError as error:
             log.warning("commit_failed", reason=repr(error))
 
-    def _count_done(self, work: Work, results: Sequence[Result]) -> None:
-        if work.article is None:
-            metrics.RECORDS_DROPPED.labels(STAGE, Drop.TOMBSTONE.value).inc()
-        elif results[0] is Result.STALE:
-            metrics.RECORDS_DROPPED.labels(STAGE, Drop.STALE_VERSION.value).inc()
-        else:
-            metrics.RECORDS_OUT.labels(STAGE).inc()
-            delay = (datetime.now(UTC) - work.article.fetched_at).total_seconds()
-            metrics.SEARCHABLE_DELAY_SECONDS.labels(STAGE).observe(max(0.0, delay))
+    def _clean_up(self) -> None:
+        """Remove what is older than it is kept, once an hour."""
+        now = datetime.now(UTC)
+        if now < self.clean_up_at:
+            return
+        self.clean_up_at = now + CLEAN_UP_EVERY
+        try:
+            for index in templates.remove_old(self.client, self.templates, now):
+                log.info("index_removed", index=index)
+        except (ApiError, TransportError) as error:
+            log.warning("old_indices_not_removed", reason=str(error)[:200])
 
     def _observe_lag(self, records: Sequence[Record]) -> None:
         lag = 0
@@ -254,25 +305,29 @@ class Indexer:
         metrics.LAG_SECONDS.labels(STAGE).set(max(0.0, time.time() - oldest_ms / 1000) if lag and oldest_ms else 0.0)
 
 
-def _work(record: Record, now: datetime, homes: dict[str, str]) -> Work:
-    if record.value is None:
-        key = (record.key or b"").decode("utf-8", "replace")
-        removal = elastic.delete_item(homes[key], key, record.timestamp_ms * 1000) if key in homes else None
-        return Work(record, (removal,) if removal else (), None)
-    article = decode(record, UniqueArticle)
-    index, version = index_name(article), index_version(article)
-    items = [elastic.index_item(index, article.article_id, version, document(article, indexed_at=now))]
-    if article.revision > 1 and article.part == 1:
-        items += [elastic.delete_item(index, stale, version) for stale in stale_ids(article)]
-    return Work(record, tuple(items), article)
+def _count_done(work: Work, results: Sequence[Result]) -> None:
+    if work.fetched_at is None:
+        metrics.RECORDS_DROPPED.labels(STAGE, Drop.TOMBSTONE.value).inc()
+    elif results[0] is Result.STALE:
+        metrics.RECORDS_DROPPED.labels(STAGE, Drop.STALE_VERSION.value).inc()
+    else:
+        metrics.RECORDS_OUT.labels(STAGE).inc()
+        delay = (datetime.now(UTC) - work.fetched_at).total_seconds()
+        metrics.SEARCHABLE_DELAY_SECONDS.labels(STAGE).observe(max(0.0, delay))
 
 
-def stale_ids(article: UniqueArticle) -> list[str]:
-    """Return the ids that an earlier revision with other parts may have left in the index."""
-    parent = article.parent_id
-    kept = article.parts_total if article.parts_total > 1 else 0
-    stale = [f"{parent}#{part}" for part in range(kept + 1, MAX_PARTS + 1)]
-    return stale if article.parts_total == 1 else [parent, *stale]
+def _in_background(call: Callable[[], T]) -> Future[T]:
+    """Start a call in a thread that does not keep the process alive; return its future."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="bulk", daemon=True).start()
+    return future
 
 
 def run(settings: Settings) -> None:

@@ -1,27 +1,37 @@
-"""From a finished article to its Elasticsearch document: pure, and the one place that knows the document's fields."""
+"""From a finished article to its Elasticsearch document: pure, and the one place that knows the document's fields.
+
+What is searched, counted or drawn is flat (ids, names, days); the mentions themselves are evidence, stored but not indexed. As
+nested documents they cost Elasticsearch 60 % more time an article, and no question of ours needs them.
+"""
 
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from shared.models import DateMention, EntityMention, UniqueArticle
+from services.indexer.article import DateRow, EntityRow, IndexedArticle
+from services.indexer.places import point_of
+from shared.ids import MAX_PARTS
+from shared.models import EntityType
 from shared.text import fold
 
 ALIAS: Final = "news-articles"
 # Elasticsearch's own limits of a date, kept well inside.
 _FIRST_YEAR: Final = 1000
 _LAST_YEAR: Final = 2999
-# A single keyword may hold 32,766 bytes; longer text is no identifier.
-MAX_KEYWORD_CHARACTERS: Final = 8000
+# A longer interval ("in the nineties") has no place on a timeline of days.
+_TIMELINE_DAYS: Final = 31
+_KINDS: Final = {kind.value: kind.value.lower() for kind in EntityType}
 
 
-def index_name(article: UniqueArticle) -> str:
+def index_name(article: IndexedArticle) -> str:
     """Return the monthly index of an article: that of its immutable first sight, so one id never lives in two months."""
     return f"{ALIAS}-{article.first_seen_at.astimezone(UTC):%Y.%m}"
 
 
-def document(article: UniqueArticle, *, indexed_at: datetime) -> dict[str, Any]:
+def document(article: IndexedArticle, *, indexed_at: datetime) -> dict[str, Any]:
     """Return the document of an article; its keys are exactly the fields of deploy/elasticsearch/news-articles.json."""
+    published_at = published_instant(article)
     return {
         "article_id": article.article_id,
         "parent_id": article.parent_id,
@@ -34,7 +44,7 @@ def document(article: UniqueArticle, *, indexed_at: datetime) -> dict[str, Any]:
         "body_folded": fold(article.body),
         "language": article.language.code,
         "language_score": article.language.score,
-        "other_languages": sorted({passage.language.code for passage in article.passages}),
+        "other_languages": sorted({passage["language"]["code"] for passage in article.passages}),
         "feed": article.feed,
         "source": {
             "name": article.source.name,
@@ -46,7 +56,7 @@ def document(article: UniqueArticle, *, indexed_at: datetime) -> dict[str, Any]:
         "section": article.section,
         "captions": article.captions,
         "credits": article.credits,
-        "published_at": published_instant(article),
+        "published_at": published_at,
         "published": {
             "value": article.published.value,
             "precision": article.published.precision,
@@ -57,21 +67,20 @@ def document(article: UniqueArticle, *, indexed_at: datetime) -> dict[str, Any]:
         "fetched_at": article.fetched_at,
         "first_seen_at": article.first_seen_at,
         "indexed_at": indexed_at,
-        "event_dates": [_range(mention) for mention in article.dates if _is_closed(mention)],
+        "lag_seconds": _lag(article, published_at),
+        **_event_time(article.dates),
         "dates": [_date_mention(mention) for mention in article.dates],
-        "unanchored_dates": sum(not mention.anchored for mention in article.dates),
-        "entity_ids": sorted({entity.canonical for entity in article.entities}),
-        "entities": _entities(article.entities),
-        "keywords": sorted({hit.keyword for hit in article.hits}),
-        "hits": [hit.model_dump() for hit in article.hits],
+        **_entities(article.entities),
+        "keywords": sorted({hit["keyword"] for hit in article.hits}),
+        "hits": article.hits,
         "cluster_id": article.cluster_id,
         "story_id": article.story_id,
         "duplicate_of": article.duplicate_of,
         "linked_stories": article.linked_stories,
         "is_copy": bool(article.duplicate_of),
-        "decision": article.decision.model_dump(),
-        "removed_rules": sorted({edit.rule for edit in article.edits}),
-        "removed_characters": sum(edit.length for edit in article.edits),
+        "decision": {name: getattr(article.decision, name) for name in type(article.decision).model_fields},
+        "removed_rules": sorted({edit["rule"] for edit in article.edits}),
+        "removed_characters": sum(edit["length"] for edit in article.edits),
         "flags": [flag.value for flag in article.flags],
         "revision": article.revision,
         "backlog": article.backlog,
@@ -82,7 +91,7 @@ def document(article: UniqueArticle, *, indexed_at: datetime) -> dict[str, Any]:
     }
 
 
-def published_instant(article: UniqueArticle) -> datetime | None:
+def published_instant(article: IndexedArticle) -> datetime | None:
     """Return the publication as an instant: a bare day is its midnight in the outlet's time zone; None when undated."""
     value = article.published.value
     if value is None:
@@ -93,6 +102,22 @@ def published_instant(article: UniqueArticle) -> datetime | None:
     )
 
 
+def stale_ids(article: IndexedArticle) -> list[str]:
+    """Return the ids that an earlier revision with other parts may have left in the index."""
+    parent = article.parent_id
+    kept = article.parts_total if article.parts_total > 1 else 0
+    stale = [f"{parent}#{part}" for part in range(kept + 1, MAX_PARTS + 1)]
+    return stale if article.parts_total == 1 else [parent, *stale]
+
+
+def _lag(article: IndexedArticle, published_at: datetime | None) -> int | None:
+    """Return the seconds from the publication to the first sight; None where only a day, or nothing, is known."""
+    if published_at is None or article.published.precision == "day":
+        return None
+    return max(0, int((article.first_seen_at - published_at).total_seconds()))
+
+
+@lru_cache(maxsize=256)
 def _zone(name: str | None) -> tzinfo:
     """Return a time zone by its IANA name or as `UTC+07:00`; UTC when it is not known or not a zone."""
     for read in (ZoneInfo, _fixed_offset):
@@ -107,43 +132,61 @@ def _fixed_offset(name: str) -> tzinfo:
     return datetime.strptime(name, "UTC%z").tzinfo or UTC
 
 
-def _is_closed(mention: DateMention) -> bool:
-    return (
-        mention.anchored
-        and all(_in_range(day) for day in (mention.from_, mention.to) if day)
-        and bool(mention.from_ or mention.to)
-    )
+def _event_time(mentions: list[DateRow]) -> dict[str, Any]:
+    """Return when the events of an article were: every interval once, the days a timeline can show, and what has no place."""
+    placed = [row for row in mentions if _is_placed(row)]
+    spans = sorted({(row.get("from") or "", row.get("to") or "") for row in placed})
+    return {
+        "event_dates": [_range(start, end) for start, end in spans],
+        "event_days": sorted({start for start, end in spans if start and end and _days(start, end) <= _TIMELINE_DAYS}),
+        "event_precisions": sorted({row["precision"] for row in placed}),
+        "unanchored_dates": sum(not row.get("anchored", True) for row in mentions),
+    }
 
 
-def _in_range(day: str) -> bool:
-    return _FIRST_YEAR <= int(day[:4]) <= _LAST_YEAR
+def _is_placed(row: DateRow) -> bool:
+    days = [day for day in (row.get("from"), row.get("to")) if day]
+    return row.get("anchored", True) and bool(days) and all(_FIRST_YEAR <= int(day[:4]) <= _LAST_YEAR for day in days)
 
 
-def _range(mention: DateMention) -> dict[str, str]:
+def _days(start: str, end: str) -> int:
+    return (date.fromisoformat(end) - date.fromisoformat(start)).days + 1
+
+
+def _range(start: str, end: str) -> dict[str, str]:
     """Return a date_range of whole days; an open side has no bound."""
     bounds: dict[str, str] = {}
-    if mention.from_:
-        bounds["gte"] = mention.from_
-    if mention.to:
-        bounds["lt"] = (date.fromisoformat(mention.to) + timedelta(days=1)).isoformat()
+    if start:
+        bounds["gte"] = start
+    if end:
+        bounds["lt"] = (date.fromisoformat(end) + timedelta(days=1)).isoformat()
     return bounds
 
 
-def _date_mention(mention: DateMention) -> dict[str, Any]:
-    row = mention.model_dump(by_alias=True, exclude={"known"})
-    row["known"] = {name: str(value) for name, value in mention.known.items()}
-    return row
+def _date_mention(mention: DateRow) -> dict[str, Any]:
+    return {"from": None, "to": None, "anchored": True, "known": {}, **mention}
 
 
-def _entities(mentions: list[EntityMention]) -> list[dict[str, Any]]:
-    """Return one row per entity, with how often and in which forms it was named."""
+def _entities(mentions: list[EntityRow]) -> dict[str, Any]:
+    """Return the entities of an article: one row each with how often and in which forms it was named, and flat ids and names."""
     rows: dict[str, dict[str, Any]] = {}
     for mention in mentions:
-        row = rows.setdefault(
-            mention.canonical,
-            {"id": mention.canonical, "label": mention.label, "type": mention.type.value, "mentions": 0, "forms": []},
-        )
+        canonical = mention["canonical"]
+        row = rows.get(canonical)
+        if row is None:
+            row = {"id": canonical, "label": mention["label"], "type": mention["type"], "mentions": 0, "forms": []}
+            rows[canonical] = row
         row["mentions"] += 1
-        if mention.text not in row["forms"]:
-            row["forms"].append(mention.text)
-    return list(rows.values())
+        if mention["text"] not in row["forms"]:
+            row["forms"].append(mention["text"])
+    named: dict[str, set[str]] = {kind: set() for kind in _KINDS.values()}
+    for row in rows.values():
+        named[_KINDS[row["type"]]].add(row["label"])
+    points = [point for canonical in sorted(rows) if (point := point_of(canonical))]
+    return {
+        "entities": list(rows.values()),
+        "entity_ids": sorted(rows),
+        "entity_names": sorted(set().union(*named.values())),
+        "named": {kind: sorted(labels) for kind, labels in named.items()},
+        "locations": points,
+    }

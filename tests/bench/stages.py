@@ -5,20 +5,15 @@ from collections.abc import Sequence
 from contextlib import closing
 
 import psutil
-from elasticsearch import helpers
 from kafka import TopicPartition
 
-from services.indexer.transform import document, index_name
 from shared.kafka_clients import make_consumer, make_producer
-from shared.models import UniqueArticle, index_version
-from shared.stage import Record
 from shared.supervisor import Job, Running
 from shared.topics import (
     ARTICLES_EXTRACTED,
     ARTICLES_NORMALISED,
     ARTICLES_RAW,
     ARTICLES_SKETCHED,
-    ARTICLES_UNIQUE,
     Topic,
 )
 from tests.support.articles import raw_articles, write_jsonl
@@ -45,9 +40,6 @@ def measure_stages(wire: Wire, articles: int, size: int) -> str:
         ceiling = copy_rate(wire, source)
         rate, memory = _run_alone(wire, JOBS[name], articles)
         rows.append((name, rate, ceiling, "kafka-python: read, send, await", memory))
-    bulk = bulk_rate(wire, wire.read(ARTICLES_UNIQUE))
-    rate, memory = _run_alone(wire, JOBS["indexer"], articles)
-    rows.append(("indexer", rate, bulk, "decode, document, `helpers.bulk`", memory))
     return _table("## Each stage alone, one process", rows)
 
 
@@ -99,26 +91,6 @@ def copy_rate(wire: Wire, source: Topic) -> float:
                 delivery.get(timeout=60)
             copied += len(deliveries)
         return float(total / (time.monotonic() - started))
-
-
-def bulk_rate(wire: Wire, records: Sequence[Record]) -> float:
-    """Return documents a second when the same documents go through `helpers.bulk`, the usual way, to an index of their own."""
-    started = time.monotonic()
-    actions = []
-    for record in records:
-        article = UniqueArticle.model_validate_json(record.value or b"")
-        actions.append({
-            "_op_type": "index", "_index": index_name(article).replace("news-articles", "news-articles-bench"),
-            "_id": article.article_id, "version": index_version(article), "version_type": "external",
-            "_source": document(article, indexed_at=article.fetched_at),
-        })  # fmt: skip
-        if len(actions) == 500:
-            helpers.bulk(wire.client, actions)
-            actions = []
-    helpers.bulk(wire.client, actions)
-    rate = len(records) / (time.monotonic() - started)
-    wire.delete_indices()
-    return rate
 
 
 def resident_mb(running: Running) -> float:

@@ -59,11 +59,16 @@ class Wire:
             if names:
                 admin.delete_topics(sorted(names))
                 wait_until(lambda: not names & set(admin.list_topics()), "topics to be deleted", 30)
+            topic_admin.apply(admin)
+        self.forget_groups()
+        self.delete_indices()
+
+    def forget_groups(self) -> None:
+        """Delete the groups of the services, so that each reads its topics from the beginning."""
+        with closing(make_admin(self.settings)) as admin:
             groups = [group["group_id"] for group in admin.list_groups() if group["group_id"].startswith("frontwire")]
             if groups:
                 admin.delete_groups(groups)
-            topic_admin.apply(admin)
-        self.delete_indices()
 
     def forget_tables(self) -> None:
         """Delete the tables that the processes keep on disk."""

@@ -10,30 +10,32 @@ import pytest
 from elastic_transport import ApiResponseMeta, ConnectionTimeout, HttpHeaders, NodeConfig
 from elastic_transport import ConnectionError as ElasticConnectionError
 from elasticsearch import ApiError
+from pydantic import ValidationError
 
 from services.commands.common import project_folder
 from services.indexer import elastic
+from services.indexer.article import IndexedArticle
 from services.indexer.elastic import Item, RequestTooLarge, Result
-from services.indexer.run import stale_ids
-from services.indexer.transform import document, index_name, published_instant
+from services.indexer.places import point_of
+from services.indexer.transform import document, index_name, published_instant, stale_ids
 from shared.errors import Transient
 from shared.ids import MAX_PARTS
-from shared.models import DateMention, UniqueArticle, index_version
+from shared.models import UniqueArticle, index_version
 
 NOW = datetime(2025, 11, 22, 4, 0, tzinfo=UTC)
 EXAMPLES = project_folder() / "schemas/examples/articles-unique-v1"
 MAPPING = json.loads((project_folder() / "deploy/elasticsearch/news-articles.json").read_text(encoding="utf-8"))[
     "template"
 ]["mappings"]
-FULL = UniqueArticle.model_validate_json((EXAMPLES / "full.json").read_text(encoding="utf-8"))
-MINIMAL = UniqueArticle.model_validate_json((EXAMPLES / "minimal.json").read_text(encoding="utf-8"))
+FULL = IndexedArticle.model_validate_json((EXAMPLES / "full.json").read_text(encoding="utf-8"))
+MINIMAL = IndexedArticle.model_validate_json((EXAMPLES / "minimal.json").read_text(encoding="utf-8"))
 
 
-def article(**changes: Any) -> UniqueArticle:
-    return UniqueArticle.model_validate(FULL.model_dump() | changes)
+def article(**changes: Any) -> IndexedArticle:
+    return IndexedArticle.model_validate(FULL.model_dump() | changes)
 
 
-def indexed(made: UniqueArticle) -> dict[str, Any]:
+def indexed(made: IndexedArticle) -> dict[str, Any]:
     """Return the document as Elasticsearch reads it."""
     found: dict[str, Any] = orjson.loads(
         elastic.index_item("i", "id", 1, document(made, indexed_at=NOW)).lines.split(b"\n")[1]
@@ -42,41 +44,76 @@ def indexed(made: UniqueArticle) -> dict[str, Any]:
 
 
 def unlike(value: Any, mapping: dict[str, Any], where: str = "$") -> list[str]:
-    """Return where a document's keys differ from the mapping's fields, at every level."""
+    """Return where a document's keys differ from the mapping's fields, at every level that is indexed."""
     properties = mapping.get("properties")
     if properties is None:
-        return (
-            [f"{where}: an object"]
-            if isinstance(value, dict) and mapping["type"] not in {"date_range", "flattened"}
-            else []
-        )
+        free = mapping["type"] in {"date_range", "object"}
+        return [f"{where}: an object"] if isinstance(value, dict) and not free else []
     if isinstance(value, list):
         return [line for item in value for line in unlike(item, mapping, f"{where}[]")]
     assert isinstance(value, dict), where
-    differing = [f"{where}.{name}" for name in value.keys() ^ properties.keys()]
+    real = {name: field for name, field in properties.items() if field.get("type") != "alias"}
+    differing = [f"{where}.{name}" for name in value.keys() ^ real.keys()]
     return differing + [
-        line
-        for name in value.keys() & properties.keys()
-        for line in unlike(value[name], properties[name], f"{where}.{name}")
+        line for name in value.keys() & real.keys() for line in unlike(value[name], real[name], f"{where}.{name}")
     ]
 
 
 @pytest.mark.parametrize("made", [FULL, MINIMAL], ids=["full", "minimal"])
-def test_the_keys_are_the_fields_of_the_mapping_at_every_level(made: UniqueArticle) -> None:
+def test_the_keys_are_the_fields_of_the_mapping_at_every_level(made: IndexedArticle) -> None:
     assert MAPPING["dynamic"] == "strict"
     assert unlike(indexed(made), MAPPING) == []
 
 
-def test_the_full_example_fills_every_nested_level() -> None:
+def test_the_full_example_fills_every_level() -> None:
     made = indexed(FULL)
     for name in ("dates", "entities", "hits", "event_dates", "entity_ids", "keywords", "duplicate_of", "removed_rules"):
         assert made[name], name
 
 
+def test_the_indexer_reads_what_the_contract_says() -> None:
+    """The lean reader has fields of the contract only, reads the same values, and refuses what the contract refuses."""
+    assert IndexedArticle.model_fields.keys() < UniqueArticle.model_fields.keys()
+    for name in ("full", "minimal"):
+        text = (EXAMPLES / f"{name}.json").read_text(encoding="utf-8")
+        lean = IndexedArticle.model_validate_json(text).model_dump(mode="json")
+        full = UniqueArticle.model_validate_json(text).model_dump(mode="json", by_alias=True)
+        assert unequal(lean, {name: full[name] for name in lean}) == []
+
+
+@pytest.mark.parametrize("name", [name for name, field in IndexedArticle.model_fields.items() if field.is_required()])
+def test_a_field_that_the_contract_requires_is_required(name: str) -> None:
+    fields = json.loads((EXAMPLES / "full.json").read_text(encoding="utf-8"))
+    del fields[name]
+    for model in (IndexedArticle, UniqueArticle):
+        with pytest.raises(ValidationError):
+            model.model_validate(fields)
+
+
+@pytest.mark.parametrize("name", ["dates", "entities", "hits", "edits"])
+@pytest.mark.parametrize("wrong", ["text", ["text"], [{}]])
+def test_a_mention_of_the_wrong_type_is_refused(name: str, wrong: Any) -> None:
+    fields = json.loads((EXAMPLES / "full.json").read_text(encoding="utf-8")) | {name: wrong}
+    for model in (IndexedArticle, UniqueArticle):
+        with pytest.raises(ValidationError):
+            model.model_validate(fields)
+
+
+def unequal(lean: Any, full: Any, where: str = "$") -> list[str]:
+    """Return where the lean reading has another value than the full one; the lean one may leave things out."""
+    if isinstance(lean, dict):
+        return [line for name in lean for line in unequal(lean[name], full[name], f"{where}.{name}")]
+    if isinstance(lean, list) and len(lean) == len(full):
+        return [
+            line for number in range(len(lean)) for line in unequal(lean[number], full[number], f"{where}[{number}]")
+        ]
+    return [] if lean == full else [f"{where}: {lean!r} is not {full!r}"]
+
+
 def test_the_comparison_with_the_mapping_refuses_a_slip() -> None:
     made = indexed(FULL)
-    made["dates"][0]["form"] = made["dates"][0].pop("from")
-    assert sorted(unlike(made, MAPPING)) == ["$.dates[].form", "$.dates[].from"]
+    made["source"]["nane"] = made["source"].pop("name")
+    assert sorted(unlike(made, MAPPING)) == ["$.source.name", "$.source.nane"]
 
 
 def test_the_month_is_that_of_the_first_sight_in_utc() -> None:
@@ -93,11 +130,11 @@ def test_versions_grow_with_revisions_and_with_decisions() -> None:
     )
 
 
-def mention(start: str | None, end: str | None, *, anchored: bool = True) -> DateMention:
-    return DateMention.model_validate(
-        {"field": "body", "start": 0, "end": 4, "text": "ngày", "from": start, "to": end, "kind": "day", "precision": "day",
-         "rule": "vi.day", "anchor": "publication", "anchored": anchored, "known": {"month": 9}}
-    )  # fmt: skip
+def mention(start: str | None, end: str | None, *, anchored: bool = True) -> dict[str, Any]:
+    return {
+        "field": "body", "start": 0, "end": 4, "text": "ngày", "from": start, "to": end, "kind": "day", "precision": "day",
+        "rule": "vi.day", "anchor": "publication", "anchored": anchored, "known": {"month": 9},
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -120,7 +157,7 @@ def test_date_ranges(start: str | None, end: str | None, anchored: bool, ranges:
     made = indexed(article(dates=[mention(start, end, anchored=anchored)]))
     assert made["event_dates"] == ranges
     assert (made["dates"][0]["from"], made["dates"][0]["to"]) == (start, end)
-    assert made["dates"][0]["known"] == {"month": "9"}
+    assert made["dates"][0]["known"] == {"month": 9}
     assert made["unanchored_dates"] == int(not anchored)
 
 
@@ -153,7 +190,63 @@ def test_an_unknown_time_zone_counts_as_utc(zone: str) -> None:
     assert published("2025-11-22", zone) == "2025-11-22T00:00:00+00:00"
 
 
-def parts(part: int, total: int) -> UniqueArticle:
+def test_an_interval_counts_once_and_a_long_one_is_not_on_the_timeline() -> None:
+    spans = [
+        ("2025-11-22", "2025-11-22"),
+        ("2025-10-01", "2025-10-31"),
+        ("1990-01-01", "1999-12-31"),
+        ("2025-01-01", None),
+    ]
+    made = indexed(article(dates=[mention(*span) for span in [*spans, spans[0]]]))
+    assert len(made["event_dates"]) == 4
+    assert made["event_days"] == ["2025-10-01", "2025-11-22"]
+    assert made["event_precisions"] == ["day"]
+    assert len(made["dates"]) == 5
+
+
+def named(canonical: str, label: str, kind: str, text: str) -> dict[str, str]:
+    return {"canonical": canonical, "label": label, "type": kind, "text": text}
+
+
+def test_entities_are_one_row_each_with_flat_ids_names_and_places() -> None:
+    made = indexed(article(entities=[
+        named("Q7747", "Vladimir Putin", "PERSON", "Putin"), named("gn:703656", "Kupyansk", "LOC", "Kupiansk"),
+        named("Q7747", "Vladimir Putin", "PERSON", "ông Putin"), named("Q212", "Ukraina", "LOC", "Ukraine"),
+        named("Q7747", "Vladimir Putin", "PERSON", "Putin"),
+    ]))  # fmt: skip
+    assert made["entity_ids"] == ["Q212", "Q7747", "gn:703656"]
+    assert made["entity_names"] == ["Kupyansk", "Ukraina", "Vladimir Putin"]
+    assert made["named"]["loc"] == ["Kupyansk", "Ukraina"]
+    assert made["named"]["person"] == ["Vladimir Putin"]
+    assert made["named"]["weapon"] == []
+    assert made["locations"] == [[37.616, 49.71]]
+    assert made["entities"][0] == {
+        "id": "Q7747", "label": "Vladimir Putin", "type": "PERSON", "mentions": 3, "forms": ["Putin", "ông Putin"],
+    }  # fmt: skip
+
+
+def test_every_town_of_the_gazetteer_has_a_place_on_earth() -> None:
+    gazetteer = project_folder() / "services/extractor/entities/data/places.tsv"
+    for line in gazetteer.read_text(encoding="utf-8").splitlines():
+        point = point_of(f"gn:{line.partition(chr(9))[0]}")
+        assert point
+        assert -180 <= point[0] <= 180
+        assert -90 <= point[1] <= 90
+    assert point_of("703656") is None
+
+
+@pytest.mark.parametrize(
+    ("value", "precision", "lag"),
+    [("2025-11-22T00:00:00Z", "minute", 3600), ("2025-11-22", "day", None), (None, "none", None),
+     ("2025-11-22T03:00:00Z", "second", 0)],
+)  # fmt: skip
+def test_the_lag_is_from_the_publication_to_the_first_sight(value: str | None, precision: str, lag: int | None) -> None:
+    seen = datetime(2025, 11, 22, 1, 0, tzinfo=UTC)
+    made = indexed(article(published={"value": value, "precision": precision}, first_seen_at=seen))
+    assert made["lag_seconds"] == lag
+
+
+def parts(part: int, total: int) -> IndexedArticle:
     return article(article_id=f"{FULL.parent_id}#{part}", part=part, parts_total=total)
 
 
@@ -250,7 +343,7 @@ def error(kind: str, reason: str = "vì thế", cause: str | None = None) -> dic
         ({"status": 400, "error": error("strict_dynamic_mapping_exception")}, Result.REFUSED,
          "strict_dynamic_mapping_exception; vì thế"),
         ({"status": 403, "error": error("security_exception")}, Result.REFUSED, "security_exception; vì thế"),
-        ({"status": 500}, Result.REFUSED, "status 500"),
+        ({"status": 500}, Result.FAULT, "status 500"),
     ],
 )  # fmt: skip
 def test_what_each_answer_means(item: dict[str, Any], result: Result, text: str) -> None:
@@ -284,5 +377,62 @@ def test_a_request_that_fails_as_a_whole(failure: Exception, outcome: type[Excep
         bulk(failure)
 
 
-def test_the_shipped_template_is_read_by_its_name() -> None:
-    assert "news-articles" in elastic.templates(project_folder() / "deploy/elasticsearch")
+class Server:
+    """Answers each request in turn: a status for every item, or an error for the whole."""
+
+    def __init__(self, *answers: int | Exception) -> None:
+        self.answers = list(answers)
+        self.sizes: list[int] = []
+
+    def perform_request(self, method: str, path: str, *, headers: dict[str, str], body: bytes) -> Any:
+        lines = body.count(b"\n")
+        self.sizes.append(lines)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return SimpleNamespace(body={"items": [{"index": {"status": answer}}] * lines})
+
+
+def delivery(server: Any, count: int = 2) -> tuple[elastic.Delivery, list[Item]]:
+    items = [Item(str(number), b"{}\n") for number in range(count)]
+    return elastic.Delivery(server, items), items
+
+
+def test_a_delivery_sends_again_what_was_not_taken() -> None:
+    server = Server(429, 201)
+    made, items = delivery(server)
+    with pytest.raises(Transient):
+        made.send()
+    made.send().send()
+    assert [made.result(item)[0] for item in items] == [Result.DONE, Result.DONE]
+    assert server.sizes == [2, 2]
+
+
+def test_a_delivery_that_is_too_large_is_split_down_to_one_and_then_refused() -> None:
+    made, items = delivery(Server(api_error(413)))
+    made.send()
+    assert [made.result(item) for item in items] == [(Result.REFUSED, "larger than Elasticsearch takes")] * 2
+
+
+def test_a_fault_of_the_server_is_tried_again_for_a_while_and_then_refused() -> None:
+    server = Server(500)
+    made, items = delivery(server, 1)
+    for _ in range(elastic.SERVER_FAULT_TRIES - 1):
+        with pytest.raises(Transient, match="status 500"):
+            made.send()
+    assert made.send().result(items[0]) == (Result.REFUSED, "status 500")
+    healed, items = delivery(Server(500, 500, 200))
+    for _ in range(2):
+        with pytest.raises(Transient):
+            healed.send()
+    assert healed.send().result(items[0])[0] is Result.DONE
+
+
+def test_a_request_that_breaks_off_keeps_the_answers_it_had() -> None:
+    server = Server(201, api_error(429), 409)
+    items = [Item(str(number), b"x" * 3_000_000 + b"\n") for number in range(2)]
+    made = elastic.Delivery(server, items)  # type: ignore[arg-type]
+    with pytest.raises(Transient):
+        made.send()
+    assert [made.send().result(item)[0] for item in items] == [Result.DONE, Result.STALE]
+    assert server.sizes == [1, 1, 1]

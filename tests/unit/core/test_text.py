@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared import text as text_module
 from shared.text import fold
 
 CYRILLIC = st.text(alphabet="абвгґдеєжзиіїйклмнопрстуфхцчшщьюяёъыэ ", max_size=40)
@@ -52,3 +53,14 @@ def test_cyrillic_is_only_lowered(text: str) -> None:
 @given(st.text(alphabet="aáàâăơưđĐ бїй", max_size=30), st.text(alphabet="aáàâăơưđĐ бїй", max_size=30))
 def test_words_are_folded_one_by_one(left: str, right: str) -> None:
     assert fold(f"{left} {right}") == f"{fold(left)} {fold(right)}"
+
+
+@given(st.text(max_size=60) | MIXED)
+def test_the_quick_way_and_the_slow_way_agree(text: str) -> None:
+    assert fold(text) == text_module._fold_any(text.lower())
+
+
+def test_every_character_is_folded_alike_on_both_ways() -> None:
+    for code in range(0x80, 0x30000, 7):
+        text = f"a{chr(code)}b"
+        assert fold(text) == text_module._fold_any(text.lower()), hex(code)
