@@ -6,7 +6,7 @@ from datetime import date
 from functools import partial
 from typing import Final
 
-from services.extractor.dates import feasts, values
+from services.extractor.dates import feasts, lunar, values
 from services.extractor.dates.reading import Fields
 from services.extractor.dates.values import Period, Tense, Unit
 
@@ -74,7 +74,10 @@ def day_of_month(fields: Fields, anchors: Anchors) -> Period:
         month = values.month(base.year, base.month + distance - base.year).first
         return values.day(month.year, month.month, fields["day"])
 
-    return values.nearest(make, base, _tense(fields, anchors), anchors.latest)
+    tense = _tense(fields, anchors)
+    if tense is Tense.FUTURE and anchors.latest is None:
+        return values.next_not_over(make, base)
+    return values.nearest(make, base, tense, anchors.latest)
 
 
 def day_span(fields: Fields, anchors: Anchors) -> Period:
@@ -120,7 +123,7 @@ def period(fields: Fields, anchors: Anchors) -> Period:
 
 def edge(fields: Fields, anchors: Anchors) -> Period:
     """Read the first or last `n` units of a period."""
-    return values.edge(_whole(fields, anchors), fields["n"], Unit(fields["of"]), last=fields["side"] < 0)
+    return values.edge(_whole(fields, anchors), fields.get("n", 1), Unit(fields["of"]), last=fields["side"] < 0)
 
 
 def away(fields: Fields, anchors: Anchors) -> Period:
@@ -154,7 +157,7 @@ def same(fields: Fields, anchors: Anchors) -> Period:
 
 def feast(fields: Fields, anchors: Anchors) -> Period:
     """Read Christmas (1), Western (2) or Orthodox Easter (3), a day of the lunar new year (4), Orthodox Christmas (5),
-    New Year's Day (6) or Eve (7).
+    New Year's Day (6) or Eve (7), or a day and month of the lunar calendar (8).
     """
     day = fields.get("day", 1)
     makers: dict[int, Callable[[int], date]] = {
@@ -165,6 +168,7 @@ def feast(fields: Fields, anchors: Anchors) -> Period:
         5: lambda year: date(year, 1, 7 + fields.get("days", 0)),
         6: lambda year: date(year, 1, 1),
         7: lambda year: date(year, 12, 31),
+        8: lambda year: lunar.lunar_date(year, fields["month"], day),
     }
     make = makers[fields["feast"]]
     return _yearly(lambda year: values.single(make(year)), fields, anchors)

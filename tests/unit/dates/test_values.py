@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from services.extractor.dates import feasts, values
+from services.extractor.dates import feasts, lunar, values
 from services.extractor.dates.values import Period, Tense, Unit
 from tests.unit.dates.marked import interval
 
@@ -115,3 +115,37 @@ def test_the_lunar_table_is_whole() -> None:
 def test_a_known_easter(year: int, western: str, orthodox: str) -> None:
     assert feasts.easter(year) == date.fromisoformat(western)
     assert feasts.orthodox_easter(year) == date.fromisoformat(orthodox)
+
+
+@pytest.mark.parametrize(
+    ("year", "month", "day", "known"),
+    [
+        (1985, 8, 15, "1985-09-29"),
+        (2012, 8, 15, "2012-09-30"),
+        (2014, 8, 15, "2014-09-08"),
+        (2017, 8, 15, "2017-10-04"),
+        (2020, 7, 15, "2020-09-02"),
+        (2023, 3, 10, "2023-04-29"),
+        (2024, 12, 23, "2025-01-22"),
+        (2025, 3, 10, "2025-04-07"),
+        (2025, 7, 15, "2025-09-06"),
+        (2025, 8, 15, "2025-10-06"),
+        (2033, 12, 23, "2034-02-11"),
+    ],
+)
+def test_a_known_lunar_date(year: int, month: int, day: int, known: str) -> None:
+    assert lunar.lunar_date(year, month, day) == date.fromisoformat(known)
+
+
+def test_lunar_years_have_twelve_months_of_29_or_30_days_and_sometimes_one_more() -> None:
+    for year in range(1900, 2100):
+        firsts = [lunar.lunar_date(year, month, 1) for month in range(1, 13)] + [feasts.lunar_day(year + 1, 1)]
+        lengths = [(after - first).days for first, after in pairwise(firsts)]
+        assert sum(length in (29, 30) for length in lengths) >= 11, year
+        assert all(58 <= length <= 60 for length in lengths if length not in (29, 30)), year
+
+
+@pytest.mark.parametrize(("month", "day"), [(0, 1), (13, 1), (1, 31), (1, 0)])
+def test_a_lunar_day_that_does_not_exist(month: int, day: int) -> None:
+    with pytest.raises(ValueError, match="lunar year"):
+        lunar.lunar_date(2025, month, day)
