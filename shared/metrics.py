@@ -59,6 +59,19 @@ FEED_LAST_NEW: Final = Gauge(
 FEED_FAILURES: Final = Gauge(
     "frontwire_feed_failures", "Failed visits of a feed in a row.", ["feed"], registry=REGISTRY
 )
+FEED_LATENESS: Final = Gauge(
+    "frontwire_feed_lateness_seconds", "Median time from what articles state to when they were seen.", ["feed"],
+    registry=REGISTRY,
+)  # fmt: skip
+FEED_MOVED: Final = Gauge(
+    "frontwire_feed_moved_seconds",
+    "How long a feed has answered from another address for good.",
+    ["feed"],
+    registry=REGISTRY,
+)
+FEED_SILENT_AFTER: Final = Gauge(
+    "frontwire_feed_silent_after_seconds", "How long a feed may bring nothing new.", ["feed"], registry=REGISTRY
+)
 DEDUP_WINDOW_ROWS: Final = Gauge("frontwire_dedup_window_rows", "Articles in the duplicate window.", registry=REGISTRY)
 DEDUP_CANDIDATES_CAPPED: Final = Counter(
     "frontwire_dedup_candidates_capped_total", "Candidate keys and candidates left out at a cap.", registry=REGISTRY

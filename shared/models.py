@@ -314,7 +314,11 @@ class PageTask(Model):
 
 
 class FeedState(Model):
-    """What is remembered of one feed: validators, schedule and health. Key `host|feed`."""
+    """What is remembered of one feed: validators, schedule and health. Key `host|feed`.
+
+    `ttl_seconds`, `skip_hours` (UTC) and `skip_days` (English names) are the document's own wishes, kept for visits answered 304;
+    `moved_to` is where permanent redirects have led since `moved_since`, `moved_seen` visits in a row.
+    """
 
     feed: str
     url: str
@@ -325,8 +329,16 @@ class FeedState(Model):
     last_success_at: AwareDatetime | None = None
     last_new_at: AwareDatetime | None = None
     last_full_get_at: AwareDatetime | None = None
+    period_seconds: float | None = None
+    ttl_seconds: float | None = None
+    skip_hours: list[int] = []
+    skip_days: list[str] = []
+    moved_to: str | None = None
+    moved_since: AwareDatetime | None = None
+    moved_seen: int = Field(default=0, ge=0)
     failures: int = Field(default=0, ge=0)
     last_error: str | None = None
+    last_error_detail: str | None = None
 
 
 class SeenItem(Model):

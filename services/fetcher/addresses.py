@@ -2,6 +2,9 @@
 
 import ipaddress
 from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 # What `is_global` lets through although it leads inside, or to everyone: NAT64, 6to4, Teredo, site-local, multicast.
 BLOCKED: Final = tuple(
@@ -29,3 +32,14 @@ def is_public(address: str) -> bool:
     mapped = getattr(ip, "ipv4_mapped", None)
     ip = mapped or ip
     return ip.is_global and not any(ip.version == network.version and ip in network for network in BLOCKED)
+
+
+def host_and_port(url: str) -> str:
+    """Return an http(s) link's host:port in lower case, the default port filled in."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return f"[{host}]:{_port(parts)}" if ":" in host else f"{host}:{_port(parts)}"
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or _DEFAULT_PORTS.get(parts.scheme.lower(), 0)

@@ -1,4 +1,4 @@
-"""Feed documents to items: RSS 0.9x to 2.0, Atom (feedparser) and JSON Feed 1.x.
+"""Feed documents to items: RSS 0.9x to 2.0, Atom (feedparser), JSON Feed 1.x, sitemaps and HTML listing pages.
 
 Runs in the parser process, because a hostile document can keep a parser busy. Dates stay raw strings: feedparser's own reading
 turns "22-11-2025" into 2022-11-20 and "GMT+7" into no date.
@@ -8,13 +8,33 @@ import html
 import io
 import json
 import re
+import zlib
 from typing import Any, Final
 
 import feedparser
+from lxml import etree
 
-from services.fetcher.transform import Item
+from services.fetcher.feeds import Reading
+from services.fetcher.listing_parser import parse_listing
+from services.fetcher.sitemap_parser import is_sitemap, parse_sitemap
+from services.fetcher.transform import Document, Item
 
 MAX_ITEMS: Final = 2000
+# Sitemaps come as .xml.gz: compressed themselves, not on their way.
+MAX_UNPACKED_BYTES: Final = 20 * 1024 * 1024
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+_XML_DECLARATION: Final = re.compile(r"\A\s*<\?xml[^>]*\?>")
+_SKIP_HOURS: Final = re.compile(rb"<skipHours>(.{0,2000}?)</skipHours>", re.DOTALL)
+_SKIP_DAYS: Final = re.compile(rb"<skipDays>(.{0,2000}?)</skipDays>", re.DOTALL)
+_HOUR: Final = re.compile(rb"<hour>\s*(\d{1,2})\s*</hour>")
+_DAY: Final = re.compile(rb"<day>\s*([A-Z][a-z]{5,8})\s*</day>")
+_UPDATE_SECONDS: Final = {
+    "hourly": 3600,
+    "daily": 86_400,
+    "weekly": 604_800,
+    "monthly": 2_592_000,
+    "yearly": 31_536_000,
+}
 _TAG: Final = re.compile(r"</?[a-zA-Z][^<>]*>")
 
 
@@ -22,10 +42,41 @@ class NotAFeed(ValueError):
     """The document is none of the feed formats read here."""
 
 
-def parse_feed(body: bytes, url: str, content_type: str | None) -> list[Item]:
-    """Return the items of a feed document, at most `MAX_ITEMS`, links absolute. Raises `NotAFeed`."""
+def parse_feed(body: bytes, url: str, content_type: str | None, reading: Reading) -> Document:
+    """Return what a feed document holds, at most `MAX_ITEMS` items, links absolute. Raises `NotAFeed`, UnicodeError."""
+    if body.startswith(_GZIP_MAGIC):
+        body = _unpacked(body)
+    if reading.charset:
+        text = body.decode(reading.charset, "replace")
+        body, content_type = _XML_DECLARATION.sub("", text).encode(), "text/xml; charset=utf-8"
+    if reading.listing:
+        return parse_listing(body, url, content_type, reading.listing, MAX_ITEMS)
     if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-        return _parse_json_feed(body)
+        return Document(items=tuple(_parse_json_feed(body)))
+    if is_sitemap(body):
+        return _parse_sitemap(body)
+    return _parse_xml_feed(body, url, content_type)
+
+
+def _unpacked(body: bytes) -> bytes:
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        unpacked = unpacker.decompress(body, MAX_UNPACKED_BYTES)
+    except zlib.error as error:
+        raise NotAFeed(f"broken gzip: {error}") from None
+    if unpacker.unconsumed_tail:
+        raise NotAFeed(f"more than {MAX_UNPACKED_BYTES} bytes when unpacked")
+    return unpacked
+
+
+def _parse_sitemap(body: bytes) -> Document:
+    try:
+        return parse_sitemap(body, MAX_ITEMS)
+    except etree.XMLSyntaxError as error:
+        raise NotAFeed(f"broken sitemap: {error}") from None
+
+
+def _parse_xml_feed(body: bytes, url: str, content_type: str | None) -> Document:
     headers = {"content-location": url}
     if content_type:
         headers["content-type"] = content_type
@@ -33,7 +84,24 @@ def parse_feed(body: bytes, url: str, content_type: str | None) -> list[Item]:
     if not parsed.get("version") and not parsed.entries:
         raise NotAFeed(f"neither RSS nor Atom: {parsed.get('bozo_exception') or 'no item'}")
     is_atom = str(parsed.get("version")).startswith("atom")
-    return [_item(entry, is_atom=is_atom) for entry in parsed.entries[:MAX_ITEMS]]
+    skip_hours, skip_days = _SKIP_HOURS.search(body), _SKIP_DAYS.search(body)
+    return Document(
+        items=tuple(_item(entry, is_atom=is_atom) for entry in parsed.entries[:MAX_ITEMS]),
+        ttl_seconds=_ttl(parsed.feed),
+        skip_hours=tuple({int(hour) % 24 for hour in _HOUR.findall(skip_hours[1])}) if skip_hours else (),
+        skip_days=tuple(day.decode() for day in _DAY.findall(skip_days[1])) if skip_days else (),
+    )
+
+
+def _ttl(feed: Any) -> float | None:
+    """Return how long a feed says its document stays good: ttl in minutes, else the syndication module's period by frequency."""
+    minutes, period = str(feed.get("ttl", "")), _UPDATE_SECONDS.get(str(feed.get("sy_updateperiod", "")).strip())
+    if minutes.isascii() and minutes.isdigit():
+        return float(minutes[:6]) * 60
+    if period is None:
+        return None
+    frequency = str(feed.get("sy_updatefrequency", "1")).strip()
+    return period / (float(frequency[:6]) if frequency.isascii() and frequency.isdigit() and int(frequency) else 1.0)
 
 
 def _item(entry: Any, *, is_atom: bool) -> Item:

@@ -1,16 +1,20 @@
 """One visit of a feed over HTTP: ask for it, compare its items with what was published, send on what is new, remember."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
 
 from services.fetcher.feeds import Feed
 from services.fetcher.outbox import article_outcome, count
 from services.fetcher.parsing import ParseFailed, Parser
-from services.fetcher.schedule import wants_full_get
-from services.fetcher.state import HostBook, partition_of_host, seen_row
+from services.fetcher.schedule import fresh_seconds, wants_full_get
+from services.fetcher.state import HostBook, forgotten_row, partition_of_host, seen_row
 from services.fetcher.transform import (
+    Document,
     Item,
     Seen,
     Verdict,
@@ -20,30 +24,49 @@ from services.fetcher.transform import (
     page_task,
     raw_article,
     remembered,
+    stated_instant,
     without_build_times,
 )
-from services.fetcher.web import Answer, Failure, FetchFailed, Web
+from services.fetcher.web import Answer, Failure, FetchFailed, Terms, Web
 from shared.headers import for_article
 from shared.links import host_of
 from shared.models import FeedState, PageTask
 from shared.stage import Outcome, Outgoing
 from shared.topics import PAGES_TO_FETCH
 
+# An item that has not been in its feed for so long is forgotten.
+FORGOTTEN_AFTER: Final = timedelta(days=90)
+
+log = structlog.get_logger("frontwire.fetcher")
+
 
 @dataclass(frozen=True)
 class Visited:
-    """What a visit brought: the number of new or changed items, and what to remember of the document."""
+    """What a visit brought: items met, items new or changed, and what to remember of the document.
 
-    new_items: int
-    full_get: bool
+    `lateness` holds for each new article the seconds from the time it states to the middle between this visit and the last.
+    """
+
+    new_items: int = 0
+    items: int = 0
+    full_get: bool = True
     etag: str | None = None
     last_modified: str | None = None
     body_sha256: str | None = None
+    moved: str | None = None
+    fresh_seconds: float = 0.0
+    wishes: Mapping[str, object] = field(default_factory=dict)
+    lateness: Sequence[float] = ()
+
+    @property
+    def share(self) -> float:
+        """How much of the document was new, 0 to 1."""
+        return self.new_items / self.items if self.items else 0.0
 
 
 @dataclass(frozen=True)
 class FeedVisit:
-    """Everything one visit needs; `before` is the feed's state, `delay` the pause between two requests to its host in seconds."""
+    """Everything one visit needs; `before` is the feed's state."""
 
     feed: Feed
     url: str
@@ -53,47 +76,85 @@ class FeedVisit:
     parser: Parser
     publish: Callable[[Sequence[Outgoing]], Awaitable[None]]
     clock: Callable[[], datetime]
-    delay: float
+    terms: Terms
 
     async def run(self) -> Visited:
         """Publish what is new or changed. Raises `FetchFailed`, or `Transient` when Kafka is away."""
         before = self.before
         full = wants_full_get(before, self.clock())
-        answer = await self.web.get(
-            self.url,
-            delay=self.delay,
-            headers={} if full else validators(before),
-            allow_private=self.feed.allow_private,
-        )
+        answer = await self.web.get(self.url, self.terms, {} if full else validators(before))
         digest = hashlib.sha256(answer.body).hexdigest() if answer.status == 200 else None
-        if digest is None or (before is not None and before.body_sha256 == digest):
-            return self._visited(answer, digest, 0, full)
+        if before is not None and digest in (None, before.body_sha256):
+            return self._visited(answer, digest, full)
+        document = await self._read(answer)
+        items = document.items
+        if document.sitemaps:
+            # An index may stay the same while its sitemaps change: the next visit reads it again.
+            answer, digest = Answer(answer.url, answer.status, {}, b"", answer.moved), None
+            items = await self._follow(document.sitemaps)
+        fresh = await self._publish(without_build_times(items))
+        if full:
+            await self._forget_old(items)
+        return replace(
+            self._visited(answer, digest, full),
+            new_items=len(fresh),
+            items=len(items),
+            wishes=document.model_dump(include={"ttl_seconds", "skip_hours", "skip_days"}),
+            lateness=self._lateness(fresh),
+        )
+
+    async def _read(self, answer: Answer) -> Document:
         try:
-            items = await self.parser.feed(answer.body, answer.url, answer.headers.get("content-type"))
+            return await self.parser.feed(
+                answer.body, answer.url, answer.headers.get("content-type"), self.feed.reading
+            )
         except ParseFailed as refusal:
             raise FetchFailed(Failure.UNPARSABLE, str(refusal)) from None
-        new_items = await self._publish(items, backlog=before is None or before.last_success_at is None)
-        return self._visited(answer, digest, new_items, full)
 
-    async def _publish(self, items: Sequence[Item], *, backlog: bool) -> int:
+    async def _follow(self, sitemaps: Sequence[str]) -> tuple[Item, ...]:
+        """Return the items of an index's sitemaps; one that cannot be had is left out. Raises `FetchFailed` when none can."""
+        items: list[Item] = []
+        problem: FetchFailed | None = None
+        read = 0
+        for address in sitemaps:
+            try:
+                items += (await self._read(await self.web.get(address, self.terms))).items
+                read += 1
+            except FetchFailed as failed:
+                problem = failed
+                log.warning("sitemap_left_out", feed=self.feed.name, url=address, reason=str(failed)[:200])
+        if problem is not None and not read:
+            raise problem
+        return tuple(items)
+
+    async def _publish(self, items: Sequence[Item]) -> list[tuple[Item, Seen]]:
+        """Send on what is new or changed, remember it, and return it."""
+        backlog = self.before is None or self.before.last_success_at is None
+        fresh: list[tuple[Item, Seen]] = []
         outcomes: list[Outcome] = []
         sights: dict[str, Seen] = {}
-        for item in without_build_times(items):
+        for item in items:
             if not (item.link or item.guid or item.title):
                 continue
-            article_id, mark = article_id_of(self.feed, item), fingerprint(item)
+            article_id, mark = article_id_of(self.feed, item, self.clock(), self.book.seen), fingerprint(item)
             seen = self.book.seen.get(article_id)
             if article_id in sights or judge(self.feed, mark, seen) is Verdict.KNOWN:
                 continue
-            sight = remembered(self.feed, mark, seen, self.clock())
-            outcomes.append(self._outcome(item, article_id, sight, backlog=backlog))
-            sights[article_id] = sight
+            sights[article_id] = sight = remembered(self.feed, mark, seen, self.clock())
+            if not (backlog and self._too_old(item)):
+                fresh.append((item, sight))
+                outcomes.append(self._outcome(item, article_id, sight, backlog=backlog))
         await self.publish([message for outcome in outcomes for message in outcome.outputs])
         await self.publish([seen_row(self.feed.host, article_id, sight) for article_id, sight in sights.items()])
         self.book.seen.update(sights)
         if self.feed.full_text == "feed":
             count(outcomes, self.feed.name)
-        return len(sights)
+        return fresh
+
+    def _too_old(self, item: Item) -> bool:
+        """Return whether an item of the first visit is older than the operator wants; what states no date is not."""
+        stated = stated_instant(item.published, self.feed.timezone)
+        return stated is not None and self.feed.max_age is not None and self.clock() - stated > self.feed.max_age
 
     def _outcome(self, item: Item, article_id: str, sight: Seen, *, backlog: bool) -> Outcome:
         now = self.clock()
@@ -104,14 +165,36 @@ class FeedVisit:
         article = raw_article(self.feed, item, article_id, sight, fetched_at=now, backlog=backlog)
         return article_outcome(article, self.url, now)
 
-    def _visited(self, answer: Answer, digest: str | None, new_items: int, full: bool) -> Visited:
+    async def _forget_old(self, items: Iterable[Item]) -> None:
+        """Forget what this feed published long ago and does not hold any more."""
+        now = self.clock()
+        present = {article_id_of(self.feed, item, now, self.book.seen) for item in items}
+        old = [
+            article_id
+            for article_id, seen in self.book.seen.items()
+            if seen.feed == self.feed.name and now - seen.first_seen_at > FORGOTTEN_AFTER and article_id not in present
+        ]
+        await self.publish([forgotten_row(self.feed.host, self.feed.name, article_id) for article_id in old])
+        for article_id in old:
+            del self.book.seen[article_id]
+
+    def _lateness(self, fresh: Sequence[tuple[Item, Seen]]) -> list[float]:
+        last = self.before.last_success_at if self.before else None
+        if last is None:
+            return []
+        middle = last + (self.clock() - last) / 2
+        stated = [stated_instant(item.published, self.feed.timezone) for item, sight in fresh if sight.revision == 1]
+        return [(middle - moment).total_seconds() for moment in stated if moment is not None]
+
+    def _visited(self, answer: Answer, digest: str | None, full: bool) -> Visited:
         old = self.before if answer.status == 304 else None
         return Visited(
-            new_items=new_items,
+            full_get=full,
             etag=answer.headers.get("etag") or (old.etag if old else None),
             last_modified=answer.headers.get("last-modified") or (old.last_modified if old else None),
             body_sha256=digest or (old.body_sha256 if old else None),
-            full_get=full,
+            moved=answer.moved,
+            fresh_seconds=fresh_seconds(answer.headers),
         )
 
 

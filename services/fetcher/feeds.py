@@ -1,16 +1,20 @@
 """The operator's list of feeds: deploy/config/feeds.yaml as a validated, immutable model."""
 
+import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
+from lxml.cssselect import CSSSelector, SelectorError
 from pydantic import AfterValidator, Field, model_validator
 from ruamel.yaml import YAML
 
+from services.fetcher.addresses import host_and_port
+from services.fetcher.manners import Pace
 from shared import yaml_config
 from shared.config_types import Duration, Name, Zone
 from shared.links import clean_link, host_of
@@ -18,6 +22,14 @@ from shared.models import Source
 from shared.yaml_config import ConfigError, ConfigModel, Problem
 
 FILE_HOST_PREFIX: Final = "file:"
+# Python has no TCVN3. Read as windows-1252 its bytes survive, and the normaliser knows the letters they stand for.
+_TCVN3_AS: Final = "windows-1252"
+VARIABLE_PREFIX: Final = "FRONTWIRE_FEED_"
+_HEADER: Final = re.compile(r"[A-Za-z0-9-]{1,60}")
+# They belong to the connection or to the conditional request.
+_OUR_HEADERS: Final = frozenset({
+    "accept-encoding", "connection", "content-length", "host", "if-modified-since", "if-none-match", "transfer-encoding",
+})  # fmt: skip
 _HOST_PORT: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:/@\[\]]+):(\d{1,5})", re.IGNORECASE)
 
 
@@ -36,6 +48,38 @@ def _host_port(value: str) -> str:
     return value.lower()
 
 
+def _selector(text: str) -> str:
+    try:
+        CSSSelector(text)
+    except SelectorError as error:
+        raise ValueError(f"{text!r} is no CSS selector: {error}") from None
+    return text
+
+
+def _charset(name: str) -> str:
+    try:
+        return codecs.lookup(_TCVN3_AS if name.lower() == "tcvn3" else name).name
+    except LookupError:
+        raise ValueError(f"{name!r} is no charset; examples are windows-1258, windows-1251 and tcvn3") from None
+
+
+def _header(name: str) -> str:
+    if not _HEADER.fullmatch(name) or name.lower() in _OUR_HEADERS:
+        raise ValueError(f"{name!r} is no header that can be set here")
+    return name
+
+
+def _variable(name: str) -> str:
+    if not name.startswith(VARIABLE_PREFIX):
+        raise ValueError(f"{name!r} must be the name of an environment variable that begins with {VARIABLE_PREFIX}")
+    return name
+
+
+Charset = Annotated[str, AfterValidator(_charset)]
+Selector = Annotated[str, Field(min_length=1), AfterValidator(_selector)]
+Header = Annotated[str, AfterValidator(_header)]
+HeaderValue = Annotated[str, Field(max_length=4096, pattern=r"^[\x20-\x7e]*$")]
+Variable = Annotated[str, AfterValidator(_variable)]
 HostPort = Annotated[str, AfterValidator(_host_port)]
 Period = Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(days=7))]
 Delay = Annotated[Duration, Field(ge=timedelta(0), le=timedelta(minutes=5))]
@@ -48,10 +92,28 @@ class Kind(StrEnum):
     FILES = "files"
     JSONFEED = "jsonfeed"
     JSONL = "jsonl"
+    LISTING = "listing"
     RSS = "rss"
+    SITEMAP = "sitemap"
 
 
+# A host that the operator lists as private is the operator's own: it needs no more than order.
+OWN_HOST_DELAY: Final = timedelta(milliseconds=10)
 FILE_KINDS: Final = frozenset({Kind.FILES, Kind.JSONL})
+
+
+class Selectors(ConfigModel):
+    """CSS selectors: links of a listing page, and what of an article page is looked at and what is cut out."""
+
+    listing: Selector | None = None
+    keep: tuple[Selector, ...] = ()
+    remove: tuple[Selector, ...] = ()
+
+
+class Reading(Selectors):
+    """How the documents of a feed are to be read: its charset, when the operator knows better, and its selectors."""
+
+    charset: Charset | None = None
 
 
 class Feed(ConfigModel):
@@ -69,6 +131,13 @@ class Feed(ConfigModel):
     timezone: Zone | None = None
     every: Period | None = None
     full_text: Literal["page", "feed"] = "page"
+    selectors: Selectors = Selectors()
+    charset: Charset | None = None
+    robots: Literal["obey", "ignore"] = "obey"
+    headers: dict[Header, HeaderValue] = Field(default_factory=dict)
+    headers_from_env: dict[Header, Variable] = Field(default_factory=dict)
+    max_age: Annotated[Duration, Field(gt=timedelta(0))] | None = None
+    silent_after: Annotated[Duration, Field(ge=timedelta(minutes=10))] = timedelta(days=1)
     allow_private: tuple[HostPort, ...] = ()
     enabled: bool = True
 
@@ -78,7 +147,14 @@ class Feed(ConfigModel):
             raise ValueError("needs either url, or path or paths")
         if self.kind is not None and (self.kind in FILE_KINDS) == (self.url is not None):
             raise ValueError(f"kind {self.kind} does not go with {'url' if self.url else 'path'}")
+        if (self.kind is Kind.LISTING) != (self.selectors.listing is not None):
+            raise ValueError("kind listing and selectors.listing (which links are articles) go together")
         return self
+
+    @property
+    def reading(self) -> Reading:
+        """How this feed's documents are to be read."""
+        return Reading(charset=self.charset, **self.selectors.model_dump())
 
     @property
     def all_paths(self) -> list[Path]:
@@ -109,9 +185,11 @@ class Feed(ConfigModel):
 
 
 class HostManners(ConfigModel):
-    """How one host is to be treated: the pause between two requests."""
+    """How one host is to be treated: pause between two requests, requests at a time, and how long at most it is left alone."""
 
-    delay: Delay
+    delay: Delay | None = None
+    parallel: Annotated[int, Field(ge=1, le=16)] = 1
+    longest_hold: Annotated[Duration, Field(ge=timedelta(0), le=timedelta(days=1))] = timedelta(days=1)
 
 
 class Feeds(ConfigModel):
@@ -125,10 +203,20 @@ class Feeds(ConfigModel):
         """Yield the feeds that are switched on."""
         return (feed for feed in self.feeds if feed.enabled)
 
-    def delay_of(self, host: str) -> float | None:
-        """Return the pause in seconds that the operator wrote for this very host, or None."""
-        manners = self.hosts.get(host)
-        return manners.delay.total_seconds() if manners else None
+    def named(self, name: str) -> Feed | None:
+        """Return a feed by name, None when there is none."""
+        return next((feed for feed in self.feeds if feed.name == name), None)
+
+    def parallel_of(self, host: str) -> int:
+        """Return how many requests a host takes at a time."""
+        return self.hosts.get(host, HostManners()).parallel
+
+    def pace_of(self, url: str, allow_private: Collection[str]) -> Pace:
+        """Return how a link's host is to be asked: as the operator wrote for this host, else by whose host it is."""
+        manners = self.hosts.get(host_of(url) or "", HostManners())
+        usual = OWN_HOST_DELAY if host_and_port(url) in allow_private else self.delay
+        delay = usual if manners.delay is None else manners.delay
+        return Pace(delay.total_seconds(), manners.parallel, manners.longest_hold.total_seconds())
 
 
 def load_feeds(path: Path) -> Feeds:

@@ -136,7 +136,7 @@ class FileVisit:
             case HtmlFile():
                 return article_id_for_text(found.markup), fingerprint(Item(text=found.markup))
             case Item():
-                return article_id_of(self.feed, found), fingerprint(found)
+                return article_id_of(self.feed, found, self.clock(), self.book.seen), fingerprint(found)
 
     def _outcome(self, found: Found, article_id: str, sight: Seen, now: datetime) -> Outcome:
         page_published = None

@@ -11,7 +11,7 @@ from typing import Final
 
 from kafka import TopicPartition
 
-from services.fetcher.feeds import Feed
+from services.fetcher.feeds import Feed, Reading
 from services.fetcher.file_visit import FileVisit, Tally
 from services.fetcher.files import HtmlFile
 from services.fetcher.outbox import STAGE, Outbox
@@ -72,7 +72,7 @@ async def _ingest(feed: Feed, book: HostBook, outbox: Outbox, on_batch: Callable
 
     def extract(file: HtmlFile) -> Page:
         try:
-            return asyncio.run_coroutine_threadsafe(parser.page(file.body, "", None), loop).result()
+            return asyncio.run_coroutine_threadsafe(parser.page(file.body, "", None, Reading()), loop).result()
         except ParseFailed:
             return Page(text="")
 

@@ -10,8 +10,10 @@ from typing import Any, Final
 
 import trafilatura
 from lxml import html as lxml_html
+from lxml.cssselect import CSSSelector
 
 from services.fetcher.charsets import decode
+from services.fetcher.feeds import Reading
 from services.fetcher.transform import Page
 
 # Where outlets state the instant in the head of a page, the most trustworthy first.
@@ -38,13 +40,15 @@ _MAX_VISIBLE: Final = 80
 _MAX_VISITED: Final = 5000
 
 
-def parse_page(body: bytes, url: str, content_type: str | None) -> Page:
+def parse_page(body: bytes, url: str, content_type: str | None, reading: Reading = Reading()) -> Page:  # noqa: B008
     """Return the article of a page; its text is empty when there is none. Raises UnicodeError when the bytes are no text."""
-    text = decode(body, content_type).translate(_CONTROLS)
+    decoded = body.decode(reading.charset, "replace") if reading.charset else decode(body, content_type)
+    text = decoded.translate(_CONTROLS)
     if not text.strip():
         return Page(text="")
     tree = lxml_html.document_fromstring(text.encode(), parser=lxml_html.HTMLParser(encoding="utf-8"))
     published = published_of(tree)
+    _cut(tree, reading)
     document: Any = trafilatura.bare_extraction(
         tree, url=url or None, include_comments=False, with_metadata=True, deduplicate=False
     )
@@ -57,6 +61,21 @@ def parse_page(body: bytes, url: str, content_type: str | None) -> Page:
         section=(document.categories or [None])[0],
         published=published,
     )
+
+
+def _cut(tree: Any, reading: Reading) -> None:
+    """Cut out of a page what the operator does not want, and all of its body but what is to be kept, if that is there."""
+    for selector in reading.remove:
+        for element in CSSSelector(selector)(tree):
+            if element.getparent() is not None:
+                element.drop_tree()
+    kept = [element for selector in reading.keep for element in CSSSelector(selector)(tree)]
+    body = tree.find("body")
+    if kept and body is not None:
+        article = lxml_html.Element("article")
+        article.extend([element for element in kept if not any(parent in kept for parent in element.iterancestors())])
+        body.clear()
+        body.append(article)
 
 
 def _without_headline(text: str, title: str) -> str:

@@ -1,4 +1,4 @@
-"""Article pages: the queue of a host's pages, worked off one by one by the owner of the host.
+"""Article pages: the queue of a host's pages, worked off by the owner of the host, as many at a time as the host takes.
 
 An offset may be committed when the task's raw article, or its dead letter, is acknowledged, and so are all before it.
 """
@@ -13,10 +13,12 @@ from typing import Final
 
 import structlog
 
+from services.fetcher.feeds import Feeds, Reading
 from services.fetcher.outbox import STAGE, article_outcome, count
 from services.fetcher.parsing import ParseFailed, Parser
+from services.fetcher.terms import terms_of
 from services.fetcher.transform import Page, raw_from_page
-from services.fetcher.web import PASSING, Failure, FetchFailed, Web
+from services.fetcher.web import PASSING, Failure, FetchFailed, Terms, Web
 from shared import metrics
 from shared.errors import Reason, Rejected, Transient
 from shared.links import host_of
@@ -63,28 +65,38 @@ class OffsetWindow:
 
 
 @dataclass
+class _Host:
+    """The tasks of one host: those that wait, those under way, and who works on them."""
+
+    partition: int
+    waiting: deque[Record] = field(default_factory=deque)
+    under_way: set[Record] = field(default_factory=set)
+    workers: set[asyncio.Task[None]] = field(default_factory=set)
+
+
+@dataclass
 class PageDesk:
     """Works off the page tasks of the partitions this copy owns. Everything runs on one event loop."""
 
     web: Web
     parser: Parser
     publish: Callable[[Sequence[Outgoing]], Awaitable[None]]
-    delay_of: Callable[[str, Sequence[str]], float]
+    feeds: Callable[[], Feeds]
     clock: Callable[[], datetime]
     on_bug: Callable[[BaseException], None]
     _windows: dict[int, OffsetWindow] = field(default_factory=dict)
-    _queues: dict[str, deque[Record]] = field(default_factory=dict)
-    _workers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _hosts: dict[str, _Host] = field(default_factory=dict)
     _guard: Guard = field(default_factory=lambda: Guard(STAGE, PAGES_TO_FETCH))
 
     def take(self, records: Sequence[Record]) -> None:
         """Queue tasks behind the others of their host (the record's key)."""
         for record in records:
-            host = (record.key or b"").decode("utf-8", "replace")
+            name = (record.key or b"").decode("utf-8", "replace")
             self._windows.setdefault(record.partition, OffsetWindow()).add(record.offset, len(record.value or b""))
-            self._queues.setdefault(host, deque()).append(record)
-            if host not in self._workers:
-                self._workers[host] = asyncio.create_task(self._work(host), name=f"pages {host}")
+            host = self._hosts.setdefault(name, _Host(record.partition))
+            host.waiting.append(record)
+            if len(host.workers) < self.feeds().parallel_of(name):
+                host.workers.add(asyncio.create_task(self._work(name, host), name=f"pages {name}"))
 
     def committable(self) -> dict[int, int]:
         """Return the offset to commit by partition."""
@@ -104,32 +116,34 @@ class PageDesk:
 
     def oldest_ms(self) -> int | None:
         """Return the Kafka time of the oldest task not finished in ms, None when none waits."""
-        return min((queue[0].timestamp_ms for queue in self._queues.values() if queue), default=None)
+        open_tasks = (record for host in self._hosts.values() for record in (*host.under_way, *list(host.waiting)[:1]))
+        return min((record.timestamp_ms for record in open_tasks), default=None)
 
     async def drop(self, partitions: set[int]) -> None:
         """Stop work on partitions that belong to another copy from now on."""
-        hosts = [host for host, queue in self._queues.items() if queue and queue[0].partition in partitions]
-        workers = [self._workers.pop(host) for host in hosts if host in self._workers]
-        for host in hosts:
-            del self._queues[host]
+        dropped = [host for host in self._hosts.values() if host.partition in partitions]
+        self._hosts = {name: host for name, host in self._hosts.items() if host.partition not in partitions}
         for partition in partitions:
             self._windows.pop(partition, None)
+        workers = [worker for host in dropped for worker in host.workers]
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
 
-    async def _work(self, host: str) -> None:
-        queue = self._queues[host]
+    async def _work(self, name: str, host: _Host) -> None:
         try:
-            while queue:
-                await self._process(queue[0])
-                record = queue.popleft()
+            while host.waiting:
+                record = host.waiting.popleft()
+                host.under_way.add(record)
+                await self._process(record)
+                host.under_way.discard(record)
                 if record.partition in self._windows:
                     self._windows[record.partition].done(record.offset)
         except Exception as bug:  # TooManyBugs: the service must stop, not this queue alone
             self.on_bug(bug)
-        if self._queues.get(host) is queue:
-            del self._queues[host], self._workers[host]
+        host.workers -= {worker for worker in host.workers if worker is asyncio.current_task()}
+        if not host.workers and self._hosts.get(name) is host:
+            del self._hosts[name]
 
     async def _process(self, record: Record) -> None:
         metrics.RECORDS_IN.labels(STAGE).inc()
@@ -184,10 +198,13 @@ class PageDesk:
         return None, problem
 
     async def _fetch(self, task: PageTask) -> Page:
-        allowed = tuple(task.allow_private)
-        answer = await self.web.get(task.url, delay=self.delay_of(task.url, allowed), allow_private=allowed)
+        feed = self.feeds().named(task.feed)
+        terms = terms_of(feed) if feed else Terms(tuple(task.allow_private))
+        answer = await self.web.get(task.url, terms)
         try:
-            return await self.parser.page(answer.body, answer.url, answer.headers.get("content-type"))
+            return await self.parser.page(
+                answer.body, answer.url, answer.headers.get("content-type"), feed.reading if feed else Reading()
+            )
         except ParseFailed as refusal:
             raise FetchFailed(Failure.UNPARSABLE, str(refusal)) from None
 

@@ -1,7 +1,8 @@
 """The process in which documents of strangers are parsed: reads requests on standard input, answers on standard output.
 
-A request is one line of JSON (`kind`, `url`, `content_type`, `length`) and `length` bytes of document; an answer is one line of
-JSON: `{"items": […]}`, `{"page": …}` or `{"error": "…"}`. It ends when its standard input does, so it never outlives its owner.
+A request is one line of JSON (`kind`, `url`, `content_type`, `reading`, `length`) and `length` bytes of document; an answer is
+one line of JSON: `{"feed": …}`, `{"page": …}` or `{"error": "…"}`. It ends when its standard input does: it never outlives its
+owner.
 """
 
 import json
@@ -10,6 +11,7 @@ import sys
 from typing import Any, BinaryIO, Final
 
 from services.fetcher.feed_parser import NotAFeed, parse_feed
+from services.fetcher.feeds import Reading
 
 # Data segment of this process: a document that needs more is refused, before the machine notices.
 MEMORY_LIMIT_BYTES: Final = 400 * 1024 * 1024
@@ -34,13 +36,14 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 def answer(request: dict[str, Any], body: bytes) -> dict[str, Any]:
     """Return what one document holds; whatever goes wrong in a parser is an `error`, never the end of the process."""
     try:
+        reading = Reading.model_validate(request["reading"])
         if request["kind"] == "feed":
-            items = parse_feed(body, request["url"], request["content_type"])
-            return {"items": [item.model_dump(exclude_none=True) for item in items]}
+            document = parse_feed(body, request["url"], request["content_type"], reading)
+            return {"feed": document.model_dump(exclude_none=True)}
         # trafilatura takes half a second and 30 MB to load: only when the first page comes.
         from services.fetcher.page_parser import parse_page
 
-        page = parse_page(body, request["url"], request["content_type"])
+        page = parse_page(body, request["url"], request["content_type"], reading)
         return {"page": page.model_dump(exclude_none=True)}
     except (NotAFeed, UnicodeError) as refusal:
         return {"error": str(refusal)[:200]}

@@ -1,7 +1,6 @@
 """The fetcher: feeds of the web and of folders to articles-raw-v1. Wiring only; the rules are in the modules beside this one."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -49,12 +48,8 @@ def follow_feeds(path: Path) -> Reloading[Feeds]:
 async def _serve(running: Service, feeds: Reloading[Feeds], producer: KafkaProducer) -> None:
     manners, outbox, parser = Manners(), Outbox(producer), Parser()
     failures: list[BaseException] = []
-    async with Web(running.settings.user_agent, manners) as web:
-
-        def delay_of(url: str, allow_private: Sequence[str]) -> float:
-            return scheduler.delay_of(url, allow_private)
-
-        desk = PageDesk(web, parser, outbox.publish, delay_of, _now, failures.append)
+    async with Web(running.settings.user_agent, manners, lambda url, private: feeds.get().pace_of(url, private)) as web:
+        desk = PageDesk(web, parser, outbox.publish, feeds.get, _now, failures.append)
         scheduler = Scheduler(feeds.get, StateBook(), desk, web, parser, outbox, manners, _now)
         ownership = Ownership(running.settings, scheduler, asyncio.get_running_loop())
         running.health.ready_when("partitions", lambda: None if ownership.assigned else "waiting for partitions")

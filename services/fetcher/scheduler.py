@@ -4,10 +4,9 @@ Only hosts of partitions this copy owns are visited. Everything runs on one even
 """
 
 import asyncio
-import contextlib
 import random
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,25 +15,32 @@ from typing import Final
 import structlog
 
 from services.fetcher.feed_visit import FeedVisit, Visited
-from services.fetcher.feeds import Feed, Feeds
+from services.fetcher.feeds import Feed, Feeds, Reading
 from services.fetcher.file_visit import FileVisit, Stamp
 from services.fetcher.files import HtmlFile
+from services.fetcher.gauges import FeedGauges
 from services.fetcher.manners import Manners
+from services.fetcher.moves import moved_fields, proposed_address
 from services.fetcher.outbox import STAGE, Outbox
 from services.fetcher.pages import PageDesk
 from services.fetcher.parsing import ParseFailed, Parser
-from services.fetcher.schedule import backoff, due_at, period_after_success, spread
+from services.fetcher.schedule import (
+    backoff,
+    due_at,
+    past_skipped,
+    period_after_success,
+    spread,
+    wait_after_success,
+)
 from services.fetcher.state import HostBook, StateBook, feed_row, partition_of_host
+from services.fetcher.terms import terms_of
 from services.fetcher.transform import Page
-from services.fetcher.web import Failure, FetchFailed, Web, host_and_port
+from services.fetcher.web import Failure, FetchFailed, Web
 from shared import metrics
 from shared.errors import Transient
-from shared.links import host_of
 from shared.models import FeedState
 from shared.stage import Record
 
-# A host that the operator lists as private is the operator's own: it needs no more than order.
-OWN_HOST_DELAY_SECONDS: Final = 0.01
 _KAFKA_RETRY: Final = timedelta(seconds=5)
 _EXTRACT_WITHIN_SECONDS: Final = 60.0
 _FILES_UNREADABLE: Final = "files_unreadable"
@@ -62,6 +68,7 @@ class Scheduler:
     outbox: Outbox
     manners: Manners
     clock: Callable[[], datetime]
+    gauges: FeedGauges = field(default_factory=FeedGauges)
     _visits: dict[str, _Visit] = field(default_factory=dict)
     _configured: dict[str, Feed] = field(default_factory=dict)
     _not_before: dict[str, datetime] = field(default_factory=dict)
@@ -72,6 +79,7 @@ class Scheduler:
         now = self.clock()
         configured = {feed.name: feed for feed in self.feeds().enabled()}
         self._forget(set(self._configured) - set(configured))
+        self._stamps = {name: stamps for name, stamps in self._stamps.items() if name in configured}
         for feed in configured.values():
             book = self.book.host(feed.host)
             if book is None or feed.name in self._visits or self.manners.held_for(feed.host):
@@ -79,7 +87,9 @@ class Scheduler:
             edited = self._configured.get(feed.name, feed) != feed
             if edited or max(due_at(feed, state_of(book, feed), now), self._not_before.get(feed.name, now)) <= now:
                 self._start(feed, book)
-            self._configured[feed.name] = feed
+            if self._configured.get(feed.name) != feed:
+                self._configured[feed.name] = feed
+                self.gauges.show(feed, state_of(book, feed) or FeedState(feed=feed.name, url=address_of(feed)))
 
     def visiting(self) -> set[str]:
         """Return the names of the feeds whose visit is under way."""
@@ -106,6 +116,7 @@ class Scheduler:
             visit.stop.set()
             visit.task.cancel()
             self._visits.pop(visit.feed.name, None)
+        self._forget({name for name, feed in self._configured.items() if partition_of_host(feed.host) in partitions})
         for partition in partitions:
             self.book.drop(partition)
         await self.desk.drop(partitions)
@@ -122,14 +133,6 @@ class Scheduler:
     def full(self) -> set[int]:
         """Partitions with enough page tasks waiting."""
         return self.desk.full()
-
-    def delay_of(self, url: str, allow_private: Sequence[str]) -> float:
-        """Return the pause in seconds between two requests to a host: as the operator wrote, else by whose host it is."""
-        feeds = self.feeds()
-        written = feeds.delay_of(host_of(url) or "")
-        if written is not None:
-            return written
-        return OWN_HOST_DELAY_SECONDS if host_and_port(url) in allow_private else feeds.delay.total_seconds()
 
     def _start(self, feed: Feed, book: HostBook) -> None:
         stop = threading.Event()
@@ -166,22 +169,30 @@ class Scheduler:
         else:
             after = self._succeeded(feed, before, visited)
         metrics.FEED_VISITS.labels(after.last_error or "ok").inc()
-        metrics.FEED_FAILURES.labels(feed.name).set(after.failures)
+        self.gauges.show(feed, after)
         if feed.url or before is None or worth_a_row(before, after):
             await self.outbox.publish([feed_row(feed.host, after)])
         book.feeds[feed.name] = after
 
     async def _over_http(self, feed: Feed, book: HostBook, before: FeedState | None) -> Visited:
-        url = feed.url or ""
-        delay = self.delay_of(url, feed.allow_private)
-        visit = FeedVisit(feed, url, book, before, self.web, self.parser, self.outbox.publish, self.clock, delay)
+        visit = FeedVisit(
+            feed=feed,
+            url=feed.url or "",
+            book=book,
+            before=before,
+            web=self.web,
+            parser=self.parser,
+            publish=self.outbox.publish,
+            clock=self.clock,
+            terms=terms_of(feed),
+        )
         return await visit.run()
 
     async def _over_files(self, feed: Feed, book: HostBook, before: FeedState | None, stop: threading.Event) -> Visited:
         loop = asyncio.get_running_loop()
 
         def extract(file: HtmlFile) -> Page:
-            work = asyncio.run_coroutine_threadsafe(self.parser.page(file.body, "", None), loop)
+            work = asyncio.run_coroutine_threadsafe(self.parser.page(file.body, "", None, Reading()), loop)
             try:
                 return work.result(_EXTRACT_WITHIN_SECONDS)
             except ParseFailed:
@@ -204,47 +215,59 @@ class Scheduler:
 
     def _succeeded(self, feed: Feed, before: FeedState | None, visited: Visited) -> FeedState:
         now = self.clock()
-        period = period_after_success(feed, before, visited.new_items)
-        last_new_at = now if visited.new_items else before.last_new_at if before else None
-        metrics.FEED_LAST_SUCCESS.labels(feed.name).set(now.timestamp())
-        if last_new_at:
-            metrics.FEED_LAST_NEW.labels(feed.name).set(last_new_at.timestamp())
-        if before is not None and before.failures:
-            log.info("feed_recovered", feed=feed.name, failures=before.failures)
-        return FeedState(
-            feed=feed.name,
-            url=address_of(feed),
-            etag=visited.etag,
-            last_modified=visited.last_modified,
-            body_sha256=visited.body_sha256,
-            next_visit_at=now + spread(period, random.random()),  # noqa: S311
-            last_success_at=now,
-            last_new_at=last_new_at,
-            last_full_get_at=now if visited.full_get else before.last_full_get_at if before else None,
-        )
+        state = before or FeedState(feed=feed.name, url=address_of(feed))
+        if state.failures:
+            log.info("feed_recovered", feed=feed.name, failures=state.failures)
+        self.gauges.late(feed, visited.lateness)
+        period = period_after_success(feed, before, visited.share)
+        update = {
+            **visited.wishes,
+            **moved_fields(before, visited.moved, now),
+            "etag": visited.etag,
+            "last_modified": visited.last_modified,
+            "body_sha256": visited.body_sha256,
+            "last_success_at": now,
+            "last_new_at": now if visited.new_items else state.last_new_at,
+            "last_full_get_at": now if visited.full_get else state.last_full_get_at,
+            "period_seconds": period.total_seconds(),
+            "failures": 0,
+            "last_error": None,
+            "last_error_detail": None,
+        }
+        after = FeedState.model_validate(state.model_dump() | update)
+        if proposed_address(after) and not proposed_address(before):
+            log.warning("feed_moved", feed=feed.name, url=feed.url, to=after.moved_to)
+        return after.model_copy(update={"next_visit_at": self._next_visit(feed, after, period, visited)})
+
+    def _next_visit(self, feed: Feed, state: FeedState, period: timedelta, visited: Visited) -> datetime:
+        wish = max(visited.fresh_seconds, state.ttl_seconds or 0.0)
+        wait = wait_after_success(feed, period, wish, visited.share)
+        at = self.clock() + spread(wait, random.random())  # noqa: S311
+        return at if feed.every is not None else past_skipped(at, state.skip_hours, state.skip_days)
 
     def _failed(
         self, feed: Feed, before: FeedState | None, reason: str, detail: str, wait: timedelta | None
     ) -> FeedState:
-        now = self.clock()
         state = before or FeedState(feed=feed.name, url=address_of(feed))
         failures = state.failures + 1
         pause = max(wait or timedelta(0), spread(backoff(feed, failures), random.random()))  # noqa: S311
         log.warning(
             "visit_failed", feed=feed.name, reason=reason, detail=detail[:200], failures=failures, again_in=str(pause)
         )
-        update = {"failures": failures, "last_error": reason, "next_visit_at": now + pause}
+        update = {
+            "failures": failures,
+            "last_error": reason,
+            "last_error_detail": detail[:200],
+            "next_visit_at": self.clock() + pause,
+        }
         return state.model_copy(update=update)
 
-    def _forget(self, removed: set[str]) -> None:
-        """Let go of feeds that are no longer configured; what they published stays remembered in the topic."""
-        for name in removed:
+    def _forget(self, gone: set[str]) -> None:
+        """Let go of feeds that are no longer configured or owned; what they published stays remembered in the topic."""
+        for name in gone:
             del self._configured[name]
-            self._stamps.pop(name, None)
             self._not_before.pop(name, None)
-            for gauge in (metrics.FEED_LAST_SUCCESS, metrics.FEED_LAST_NEW, metrics.FEED_FAILURES):
-                with contextlib.suppress(KeyError):
-                    gauge.remove(name)
+            self.gauges.forget(name)
 
 
 def address_of(feed: Feed) -> str:

@@ -111,5 +111,10 @@ def seen_row(host: str, article_id: str, seen: Seen) -> Outgoing:
     return _row(host, f"{host}|{seen.feed}|{article_id}", row)
 
 
+def forgotten_row(host: str, feed: str, article_id: str) -> Outgoing:
+    """Return the message that forgets a published item."""
+    return Outgoing(FEED_STATE, partition_of_host(host), f"{host}|{feed}|{article_id}".encode(), None, _HEADERS)
+
+
 def _row(host: str, key: str, value: Model) -> Outgoing:
     return Outgoing(FEED_STATE, partition_of_host(host), key.encode(), value.to_json(), _HEADERS)

@@ -5,10 +5,12 @@ Nothing here reads a clock, a file or the network: times are arguments.
 
 import hashlib
 import re
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Final, Literal, NamedTuple
+from zoneinfo import ZoneInfo
 
 from services.fetcher.feeds import Feed
 from shared.ids import article_id_for_link, article_id_for_text, trace_id_for
@@ -16,6 +18,9 @@ from shared.links import clean_link
 from shared.models import Model, PageTask, RawArticle, milliseconds
 
 MAX_CARRIED_FEED_TEXT: Final = 256 * 1024
+# An item with neither link nor guid is known by its title; "Weather today" is another article a week later.
+TITLE_LASTS: Final = timedelta(days=7)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MARKUP: Final = re.compile(r"<[^<>]*>")
 _LOOKS_LIKE_HTML: Final = re.compile(r"</?[a-zA-Z][^<>]*>|&(?:[a-zA-Z]+|#\d+|#x[0-9a-fA-F]+);")
 
@@ -31,6 +36,19 @@ class Item(Model):
     section: str | None = None
     published: str | None = None
     updated: str | None = None
+
+
+class Document(Model):
+    """A feed document: its items, the sitemaps an index leads to, and when it wants to be asked for again.
+
+    `skip_hours` are hours in UTC, `skip_days` English names of weekdays.
+    """
+
+    items: tuple[Item, ...] = ()
+    sitemaps: tuple[str, ...] = ()
+    ttl_seconds: float | None = None
+    skip_hours: tuple[int, ...] = ()
+    skip_days: tuple[str, ...] = ()
 
 
 class Page(Model):
@@ -63,8 +81,11 @@ class Verdict(StrEnum):
     NEW = "new"
 
 
-def article_id_of(feed: Feed, item: Item) -> str:
-    """Return an item's identity: its cleaned link, else (feed, guid), else the text of a file, else (host, title)."""
+def article_id_of(feed: Feed, item: Item, now: datetime, seen: Mapping[str, Seen]) -> str:
+    """Return an item's identity: its cleaned link, else (feed, guid), else the text of a file, else (host, title) for a week.
+
+    `seen` holds what was published before, by article id.
+    """
     link = clean_link(item.link) if item.link else None
     if link is None and item.guid:
         link = clean_link(item.guid)
@@ -74,7 +95,41 @@ def article_id_of(feed: Feed, item: Item) -> str:
         return article_id_for_link(f"guid:{feed.name}|{item.guid}")
     if feed.url is None:
         return article_id_for_text(item.text or "")
-    return article_id_for_link(f"title:{feed.host}|{_squeeze(item.title or '')}")
+    return _title_id(f"title:{feed.host}|{_squeeze(item.title or '')}", now, seen)
+
+
+def _title_id(title: str, now: datetime, seen: Mapping[str, Seen]) -> str:
+    """Return the id under which a title was first seen in the last seven days, else that of the present week."""
+    week = (now - _EPOCH) // TITLE_LASTS
+    earlier = article_id_for_link(f"{title}|{week - 1}")
+    if earlier in seen and now - seen[earlier].first_seen_at < TITLE_LASTS:
+        return earlier
+    return article_id_for_link(f"{title}|{week}")
+
+
+def stated_instant(text: str | None, timezone: str | None) -> datetime | None:
+    """Return the instant a feed's date states (ISO 8601 or RFC 822; a date without zone is in `timezone`), None when unreadable.
+
+    Good enough to measure lateness and to leave out old items; the article's own date is read by the normaliser.
+    """
+    moment = _iso(text or "") or _rfc822(text or "")
+    if moment is None:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(timezone or "UTC"))
+
+
+def _iso(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+
+
+def _rfc822(text: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
 
 
 def fingerprint(item: Item) -> str:

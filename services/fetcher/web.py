@@ -8,18 +8,20 @@ import asyncio
 import contextvars
 import errno
 import socket
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any, Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import aiohttp
 
-from services.fetcher.addresses import is_public
-from services.fetcher.manners import Held, Manners
+from services.fetcher.addresses import host_and_port, is_public
+from services.fetcher.manners import Held, Manners, Pace
+from services.fetcher.robots import RobotsBook
 from services.fetcher.schedule import hold_after
 from shared.links import clean_link, host_of
 
@@ -32,7 +34,7 @@ CONNECT_SECONDS: Final = 10.0
 # Times the largest body, this bounds memory.
 PARALLEL_CONNECTIONS: Final = 32
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_PERMANENT: Final = frozenset({301, 308})
 # aiohttp passes on the words of an error at the socket, not its type.
 _GUARD: Final = "refused by the guard"
 
@@ -48,7 +50,9 @@ class Failure(StrEnum):
     HELD = "held"
     HTTP_CLIENT_ERROR = "http_4xx"
     HTTP_SERVER_ERROR = "http_5xx"
+    NO_CREDENTIAL = "no_credential"
     RATE_LIMITED = "rate_limited"
+    ROBOTS = "robots"
     TIMEOUT = "timeout"
     TOO_LARGE = "too_large"
     TOO_MANY_REDIRECTS = "too_many_redirects"
@@ -74,22 +78,48 @@ class FetchFailed(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """A document: final address, status (200 or 304), headers with lower-case names, decoded body."""
+    """A document: final address, status (200 or 304), headers with lower-case names, decoded body.
+
+    `moved` is the address that permanent redirects alone lead to, None when there were none.
+    """
 
     url: str
     status: int
     headers: Mapping[str, str]
     body: bytes
+    moved: str | None = None
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On which terms a feed's documents are asked for.
+
+    `allow_private` lists host:port that may lead to a private address; `headers` are the operator's own and go to `host` only.
+    """
+
+    allow_private: tuple[str, ...] = ()
+    obey_robots: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict)
+    host: str | None = None
 
 
 class Web:
-    """A client for many hosts. Use as an async context manager; `delay` is the pause between two requests to one host."""
+    """A client for many hosts. Use as an async context manager; `pace_of` tells how a link's host is to be asked."""
 
-    def __init__(self, user_agent: str, manners: Manners, *, total_seconds: float = TOTAL_SECONDS) -> None:
+    def __init__(
+        self,
+        user_agent: str,
+        manners: Manners,
+        pace_of: Callable[[str, Sequence[str]], Pace],
+        *,
+        total_seconds: float = TOTAL_SECONDS,
+    ) -> None:
         self._manners = manners
         self._user_agent = user_agent
+        self._pace_of = pace_of
         self._total_seconds = total_seconds
         self._session: aiohttp.ClientSession | None = None
+        self._robots: dict[tuple[str, ...], RobotsBook] = {}
 
     async def __aenter__(self) -> "Web":
         # Kept-alive connections would carry one feed's permission for a private address over to another feed.
@@ -111,27 +141,56 @@ class Web:
         if self._session:
             await self._session.close()
 
-    async def get(
-        self, url: str, *, delay: float, headers: Mapping[str, str] | None = None, allow_private: tuple[str, ...] = ()
-    ) -> Answer:
-        """Return a document, following redirects. `allow_private` lists host:port that may lead to a private address.
+    async def get(self, url: str, terms: Terms, headers: Mapping[str, str] | None = None) -> Answer:
+        """Return a document, following redirects; every hop obeys its own host's robots.txt and pace.
 
         Raises `FetchFailed`; after 429 and 503 the whole host is held.
         """
+        moved, permanent = None, True
         for _ in range(MAX_REDIRECTS + 1):
-            host = host_of(url)
-            if host is None or clean_link(url) is None or len(url) > MAX_URL_CHARACTERS:
-                raise FetchFailed(Failure.BAD_ADDRESS, url[:200])
-            _private_allowed.set(host_and_port(url) in allow_private)
-            try:
-                async with self._manners.turn(host, delay):
-                    answer = await self._request(url, headers or {})
-            except Held as held:
-                raise FetchFailed(Failure.HELD, str(held), timedelta(seconds=held.seconds)) from None
+            answer = await self._hop(url, terms, headers or {})
             if answer.status not in _REDIRECTS:
-                return self._accepted(answer, host)
+                return replace(answer, moved=moved)
             url = urljoin(url, answer.headers.get("location", ""))
+            permanent = permanent and answer.status in _PERMANENT
+            moved = url if permanent else moved
         raise FetchFailed(Failure.TOO_MANY_REDIRECTS, url[:200])
+
+    async def _hop(self, url: str, terms: Terms, headers: Mapping[str, str]) -> Answer:
+        """Ask for one document without following redirects. Raises `FetchFailed`."""
+        host = host_of(url)
+        if host is None or clean_link(url) is None or len(url) > MAX_URL_CHARACTERS:
+            raise FetchFailed(Failure.BAD_ADDRESS, url[:200])
+        pace = self._pace_of(url, terms.allow_private)
+        if terms.obey_robots:
+            rules = await self._robots_of(terms.allow_private).rules(url)
+            if not rules.allow(url):
+                raise FetchFailed(Failure.ROBOTS, f"robots.txt of {host} forbids {url[:200]}")
+            pace = pace._replace(delay=max(pace.delay, rules.crawl_delay))
+        own = terms.headers if host == terms.host else {}
+        _private_allowed.set(host_and_port(url) in terms.allow_private)
+        try:
+            async with self._manners.turn(host, pace):
+                answer = await self._request(url, {**headers, **own})
+        except Held as held:
+            raise FetchFailed(Failure.HELD, str(held), timedelta(seconds=held.seconds)) from None
+        return answer if answer.status in _REDIRECTS else self._accepted(answer, host, pace)
+
+    def _robots_of(self, allow_private: tuple[str, ...]) -> RobotsBook:
+        """Return the rules met under one permission: what may reach a private address is not shared with what may not."""
+        if allow_private not in self._robots:
+            terms = Terms(allow_private, obey_robots=False)
+
+            async def fetch(address: str) -> bytes | None:
+                try:
+                    return (await self.get(address, terms)).body
+                except FetchFailed as failed:
+                    if failed.failure in (Failure.HTTP_CLIENT_ERROR, Failure.TOO_MANY_REDIRECTS):
+                        return None
+                    raise
+
+            self._robots[allow_private] = RobotsBook(robots_name(self._user_agent), fetch, time.monotonic)
+        return self._robots[allow_private]
 
     async def _request(self, url: str, headers: Mapping[str, str]) -> Answer:
         if self._session is None:
@@ -151,26 +210,21 @@ class Web:
             blocked = _GUARD in str(error)
             raise FetchFailed(Failure.BLOCKED_ADDRESS if blocked else Failure.CONNECTION, str(error)) from None
 
-    def _accepted(self, answer: Answer, host: str) -> Answer:
+    def _accepted(self, answer: Answer, host: str, pace: Pace) -> Answer:
         if answer.status in (200, 304):
             return answer
         detail = f"HTTP {answer.status}"
         if answer.status in (429, 503):
-            wait = hold_after(retry_after(answer.headers.get("retry-after"), datetime.now(UTC)))
+            asked = hold_after(retry_after(answer.headers.get("retry-after"), datetime.now(UTC)))
+            wait = min(asked, timedelta(seconds=pace.longest_hold))
             self._manners.hold(host, wait.total_seconds())
             raise FetchFailed(Failure.RATE_LIMITED, detail, wait)
         raise FetchFailed(Failure.HTTP_SERVER_ERROR if answer.status >= 500 else Failure.HTTP_CLIENT_ERROR, detail)
 
 
-def host_and_port(url: str) -> str:
-    """Return an http(s) link's host:port in lower case, the default port filled in."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    return f"[{host}]:{_port(parts)}" if ":" in host else f"{host}:{_port(parts)}"
-
-
-def _port(parts: Any) -> int:
-    return parts.port or _DEFAULT_PORTS.get(parts.scheme.lower(), 0)
+def robots_name(user_agent: str) -> str:
+    """Return the product name of a User-Agent: what a robots.txt calls us."""
+    return user_agent.partition("/")[0].partition(" ")[0] or "*"
 
 
 def retry_after(value: str | None, now: datetime) -> timedelta | None:

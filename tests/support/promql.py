@@ -15,6 +15,7 @@ from shared import metrics
 # What Prometheus adds to every sample by deploy/prometheus/prometheus.yml.
 TARGET_LABELS: Final = frozenset({"job", "instance", "service"})
 AGGREGATIONS: Final = frozenset({"avg", "count", "max", "min", "sum"})
+VALUE_FUNCTIONS: Final = frozenset({"abs", "round"})
 RANGE_FUNCTIONS: Final = frozenset({"increase", "rate"})
 SCALAR_FIRST: Final = frozenset({"histogram_quantile"})
 OPERATORS: Final = frozenset({"==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "and", "or", "unless"})
@@ -147,6 +148,8 @@ class _Reader:
             self.take("[")
             self.take(kind="duration")
             self.take("]")
+        elif name in VALUE_FUNCTIONS:
+            found = self.expression()
         elif name in SCALAR_FIRST:
             self.take(kind="number")
             self.take(",")

@@ -10,8 +10,8 @@ from services.fetcher.feed_visit import FeedVisit, Visited, validators
 from services.fetcher.feeds import Feed
 from services.fetcher.parsing import ParseFailed
 from services.fetcher.state import HostBook, partition_of_host
-from services.fetcher.transform import Item
-from services.fetcher.web import Answer, Failure, FetchFailed
+from services.fetcher.transform import Document, Item
+from services.fetcher.web import Answer, Failure, FetchFailed, Terms
 from shared.models import FeedState, PageTask, RawArticle
 from shared.stage import Outgoing
 from shared.topics import PAGES_TO_FETCH
@@ -36,14 +36,14 @@ class Outlet:
     book: HostBook = field(default_factory=HostBook)
     now: datetime = START
 
-    async def get(self, url: str, *, headers: Mapping[str, str], **_: object) -> Answer:
+    async def get(self, url: str, terms: Terms, headers: Mapping[str, str]) -> Answer:
         self.asked.append(headers)
         return Answer(url, self.status, self.headers, self.body if self.status == 200 else b"")
 
-    async def feed(self, body: bytes, *_: object) -> list[Item]:
+    async def feed(self, body: bytes, *_: object) -> Document:
         if body == b"no feed":
             raise ParseFailed("neither RSS nor Atom")
-        return self.items
+        return Document(items=tuple(self.items))
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
         if messages:
@@ -53,7 +53,7 @@ class Outlet:
         me: Any = self
         self.sent.clear()
         return asyncio.run(
-            FeedVisit(feed, URL, self.book, before, me, me, self.publish, lambda: self.now, delay=0.0).run()
+            FeedVisit(feed, URL, self.book, before, me, me, self.publish, lambda: self.now, Terms()).run()
         )
 
     def tasks(self) -> list[PageTask]:

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from services.fetcher.feeds import Feeds, Kind, load_feeds
+from services.fetcher.feeds import OWN_HOST_DELAY, Feeds, Kind, load_feeds
+from services.fetcher.manners import Pace
 from shared.yaml_config import ConfigError
 
 GOOD = """\
@@ -11,6 +12,8 @@ delay: 2s
 hosts:
   bao.example:
     delay: 500ms
+    parallel: 3
+    longest_hold: 1m
 feeds:
   - name: Báo
     url: https://bao.example/rss
@@ -51,7 +54,15 @@ def test_a_feed_has_what_its_articles_carry(tmp_path: Path) -> None:
     assert second.host == "file:hộp thư"
     assert second.all_paths == [tmp_path / "inbox", tmp_path / "old/*.jsonl"]
     assert [feed.name for feed in feeds.enabled()] == ["Báo"]
-    assert (feeds.delay_of("bao.example"), feeds.delay_of("other.example")) == (0.5, None)
+
+
+def test_the_operator_decides_how_a_host_is_asked_then_whose_host_it_is(tmp_path: Path) -> None:
+    feeds = load_feeds(write(tmp_path, GOOD))
+    assert feeds.pace_of("https://bao.example/rss", []) == Pace(0.5, 3, 60.0)
+    assert feeds.pace_of("https://other.example/x", []) == Pace(2.0)
+    assert feeds.pace_of("http://127.0.0.1:8765/x", ["127.0.0.1:8765"]) == Pace(OWN_HOST_DELAY.total_seconds())
+    assert (feeds.parallel_of("bao.example"), feeds.parallel_of("other.example")) == (3, 1)
+    assert (feeds.named("Báo"), feeds.named("báo")) == (feeds.feeds[0], None)
 
 
 def test_an_empty_file_is_no_feeds(tmp_path: Path) -> None:
@@ -113,4 +124,4 @@ def test_broken_yaml_and_a_missing_file_are_refused(tmp_path: Path) -> None:
 
 
 def test_kinds_are_those_that_work() -> None:
-    assert sorted(Kind) == ["atom", "files", "jsonfeed", "jsonl", "rss"]
+    assert sorted(Kind) == ["atom", "files", "jsonfeed", "jsonl", "listing", "rss", "sitemap"]

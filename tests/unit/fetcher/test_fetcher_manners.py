@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from services.fetcher.addresses import is_public
-from services.fetcher.manners import FORGET_ABOVE_HOSTS, Held, Manners
+from services.fetcher.manners import FORGET_ABOVE_HOSTS, Held, Manners, Pace
 
 
 @dataclass
@@ -39,7 +39,7 @@ def test_requests_to_one_host_are_one_at_a_time_and_spaced() -> None:
 
     async def scenario(manners: Manners, _: Time) -> None:
         async def ask(name: str, host: str) -> None:
-            async with manners.turn(host, 2.0):
+            async with manners.turn(host, Pace(2.0)):
                 inside.append(f"{name} in")
                 await asyncio.sleep(0)
                 inside.append(f"{name} out")
@@ -53,7 +53,7 @@ def test_requests_to_one_host_are_one_at_a_time_and_spaced() -> None:
 
 def test_hosts_do_not_wait_for_each_other() -> None:
     async def scenario(manners: Manners, _: Time) -> None:
-        async with manners.turn("x", 2.0), manners.turn("y", 2.0):
+        async with manners.turn("x", Pace(2.0)), manners.turn("y", Pace(2.0)):
             pass
 
     assert play(scenario).slept == []
@@ -62,9 +62,9 @@ def test_hosts_do_not_wait_for_each_other() -> None:
 def test_a_failed_request_also_keeps_its_distance() -> None:
     async def scenario(manners: Manners, _: Time) -> None:
         with pytest.raises(OSError):
-            async with manners.turn("x", 3.0):
+            async with manners.turn("x", Pace(3.0)):
                 raise OSError
-        async with manners.turn("x", 3.0):
+        async with manners.turn("x", Pace(3.0)):
             pass
 
     assert play(scenario).slept == [3.0]
@@ -75,13 +75,13 @@ def test_a_held_host_is_not_asked_and_a_shorter_hold_does_not_free_it() -> None:
         manners.hold("x", 60)
         manners.hold("x", 5)
         with pytest.raises(Held) as held:
-            async with manners.turn("x", 1.0):
+            async with manners.turn("x", Pace(1.0)):
                 raise AssertionError("asked")
         assert held.value.seconds == 60
         assert (manners.held_for("x"), manners.held_for("y")) == (60, 0)
         time.now += 61
         assert manners.held_for("x") == 0
-        async with manners.turn("x", 1.0):
+        async with manners.turn("x", Pace(1.0)):
             pass
 
     assert play(scenario).slept == []
@@ -93,7 +93,7 @@ def test_idle_hosts_are_forgotten_and_held_ones_are_not() -> None:
         for number in range(FORGET_ABOVE_HOSTS):
             manners.hold(f"host{number}", 0)
         time.now += 1
-        async with manners.turn("x", 1.0):
+        async with manners.turn("x", Pace(1.0)):
             pass
         assert len(manners.hosts) == 2
         assert manners.held_for("held") > 0

@@ -8,6 +8,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from services.fetcher import pages
+from services.fetcher.feeds import Feeds, HostManners
 from services.fetcher.pages import OffsetWindow, PageDesk
 from services.fetcher.parsing import ParseFailed
 from services.fetcher.transform import Page
@@ -31,8 +32,9 @@ class Newsroom:
     bugs: list[BaseException] = field(default_factory=list)
     kafka_away: int = 0
     gate: asyncio.Event | None = None
+    feeds: Feeds = field(default_factory=Feeds)
 
-    async def get(self, url: str, **_: object) -> Answer:
+    async def get(self, url: str, *_: object) -> Answer:
         self.asked.append(url)
         if self.gate:
             await self.gate.wait()
@@ -55,7 +57,7 @@ class Newsroom:
 
     def desk(self) -> PageDesk:
         room: Any = self
-        return PageDesk(room, room, self.publish, lambda *_: 0.0, lambda: NOW, self.bugs.append)
+        return PageDesk(room, room, self.publish, lambda: self.feeds, lambda: NOW, self.bugs.append)
 
     def articles(self) -> list[RawArticle]:
         return [RawArticle.model_validate_json(m.value or b"") for m in self.sent if m.topic.name == "articles-raw-v1"]
@@ -203,6 +205,23 @@ def test_partitions_that_went_to_another_copy_are_let_go() -> None:
 
     asyncio.run(main())
     assert [article.url for article in room.articles()] == ["https://y.example/1", "https://x.example/2"]
+
+
+def test_a_host_is_asked_for_as_many_pages_at_a_time_as_the_operator_says() -> None:
+    room = Newsroom(feeds=Feeds(hosts={"x.example": HostManners(parallel=2)}))
+
+    async def main() -> None:
+        room.gate = asyncio.Event()
+        desk = room.desk()
+        desk.take([task(n, f"https://{host}.example/{n}") for n, host in enumerate("xxxyy")])
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert [url[8] for url in room.asked] == ["x", "x", "y"]
+        room.gate.set()
+        await finish(desk)
+        assert desk.committable() == {0: 5}
+
+    asyncio.run(main())
 
 
 def test_a_window_commits_up_to_the_first_unfinished_offset() -> None:

@@ -1,12 +1,16 @@
 import asyncio
+import gzip
 import io
 import json
+import unicodedata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lxml import html as lxml_html
 
 from services.fetcher.feed_parser import MAX_ITEMS, NotAFeed, parse_feed
+from services.fetcher.feeds import Reading
 from services.fetcher.page_parser import parse_page, published_of
 from services.fetcher.parser_process import answer, serve
 from services.fetcher.parsing import ParseFailed, Parser
@@ -18,7 +22,11 @@ PAGE_URL = "https://bao.example/tin/a.html"
 
 
 def items_of(name: str) -> list[Item]:
-    return parse_feed((DATA / name).read_bytes(), URL, None)
+    return parse((DATA / name).read_bytes())
+
+
+def parse(body: bytes, content_type: str | None = None, **reading: object) -> list[Item]:
+    return list(parse_feed(body, URL, content_type, Reading.model_validate(reading)).items)
 
 
 @pytest.mark.parametrize("name", ["rss.xml", "atom.xml", "feed.json", "broken.xml"])
@@ -30,12 +38,12 @@ def test_a_feed_gives_the_items_written_beside_it(name: str) -> None:
 def test_text_that_is_utf8_is_read_as_utf8_whatever_the_feed_declares() -> None:
     text = (DATA / "rss.xml").read_text(encoding="utf-8")
     wrong = text.replace('encoding="UTF-8"', 'encoding="ISO-8859-1"').encode()
-    assert [item.title for item in parse_feed(wrong, URL, None)] == [item.title for item in items_of("rss.xml")]
+    assert [item.title for item in parse(wrong)] == [item.title for item in items_of("rss.xml")]
 
 
 def test_a_feed_has_at_most_so_many_items() -> None:
     items = "".join(f"<item><title>{number}</title></item>" for number in range(MAX_ITEMS + 5))
-    assert len(parse_feed(f"<rss version='2.0'><channel>{items}</channel></rss>".encode(), URL, None)) == MAX_ITEMS
+    assert len(parse(f"<rss version='2.0'><channel>{items}</channel></rss>".encode())) == MAX_ITEMS
 
 
 @pytest.mark.parametrize(
@@ -43,14 +51,14 @@ def test_a_feed_has_at_most_so_many_items() -> None:
 )
 def test_what_is_no_feed_is_refused(body: bytes) -> None:
     with pytest.raises(NotAFeed):
-        parse_feed(body, URL, "text/html")
+        parse(body, "text/html")
 
 
 def test_entities_are_not_expanded() -> None:
     bomb = b"""<?xml version="1.0"?><!DOCTYPE r [<!ENTITY a "xxxxxxxxxx"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">
     <!ENTITY f SYSTEM "file:///etc/passwd">]><rss version="2.0"><channel><item><title>&b;&b;</title>
     <description>&f;</description></item></channel></rss>"""
-    for item in parse_feed(bomb, URL, None):
+    for item in parse(bomb):
         assert "x" * 20 not in (item.title or "")
         assert "root" not in (item.text or "")
 
@@ -101,13 +109,13 @@ def test_the_parser_process_answers_every_request_in_order() -> None:
     feed, nothing = (DATA / "rss.xml").read_bytes(), b"nothing"
     stream = io.BytesIO()
     for kind, body in (("feed", feed), ("feed", nothing), ("page", nothing)):
-        request = {"kind": kind, "url": URL, "content_type": None, "length": len(body)}
+        request: dict[str, Any] = {"kind": kind, "url": URL, "content_type": None, "reading": {}, "length": len(body)}
         stream.write(json.dumps(request).encode() + b"\n" + body)
     stream.seek(0)
     answers = io.BytesIO()
     serve(stream, answers)
     first, second, third = (json.loads(line) for line in answers.getvalue().splitlines())
-    assert len(first["items"]) == len(items_of("rss.xml"))
+    assert len(first["feed"]["items"]) == len(items_of("rss.xml"))
     assert list(second) == ["error"]
     assert list(third) == ["page"]
 
@@ -117,23 +125,124 @@ def test_a_bug_in_a_parser_concerns_one_document(monkeypatch: pytest.MonkeyPatch
         raise RuntimeError("a parser's bug")
 
     monkeypatch.setattr("services.fetcher.parser_process.parse_feed", broken)
-    assert answer({"kind": "feed", "url": "", "content_type": None}, b"") == {"error": "RuntimeError: a parser's bug"}
+    request: dict[str, Any] = {"kind": "feed", "url": "", "content_type": None, "reading": {}}
+    assert answer(request, b"") == {"error": "RuntimeError: a parser's bug"}
 
 
 def test_a_document_that_takes_too_long_costs_the_process_and_not_the_service() -> None:
-    async def scenario() -> list[Item]:
-        parser = Parser()
+    async def scenario() -> int:
+        hasty, parser = Parser(timeout=0.0, processes=1), Parser(processes=1)
         body = (DATA / "rss.xml").read_bytes()
-        await parser.feed(body, URL, None)
-        parser.timeout = 0.0
-        with pytest.raises(ParseFailed, match="not parsed within"):
-            await parser.feed(body, URL, None)
-        parser.timeout = 20.0
         try:
+            for _ in range(2):
+                with pytest.raises(ParseFailed, match="not parsed within"):
+                    await hasty.feed(body, URL, None, Reading())
             with pytest.raises(ParseFailed, match="neither RSS nor Atom"):
-                await parser.feed(b"plain", URL, None)
-            return await parser.feed(body, URL, None)
+                await parser.feed(b"plain", URL, None, Reading())
+            return len((await parser.feed(body, URL, None, Reading())).items)
         finally:
+            await hasty.close()
             await parser.close()
 
-    assert len(asyncio.run(scenario())) == len(items_of("rss.xml"))
+    assert asyncio.run(scenario()) == len(items_of("rss.xml"))
+
+
+def test_a_feed_says_when_it_wants_to_be_asked_again() -> None:
+    hours = "".join(f"<hour>{hour}</hour>" for hour in (0, 24, 7))
+    wishes = f"<ttl>90</ttl><skipHours>{hours}</skipHours><skipDays><day>Sunday</day></skipDays>"
+    document = parse_feed(f"<rss version='2.0'><channel>{wishes}</channel></rss>".encode(), URL, None, Reading())
+    assert (document.ttl_seconds, sorted(document.skip_hours), document.skip_days) == (5400, [0, 7], ("Sunday",))
+    module = "xmlns:sy='http://purl.org/rss/1.0/modules/syndication/'"
+    period = "<sy:updatePeriod>hourly</sy:updatePeriod><sy:updateFrequency>2</sy:updateFrequency>"
+    document = parse_feed(
+        f"<rss version='2.0' {module}><channel>{period}</channel></rss>".encode(), URL, None, Reading()
+    )
+    assert document.ttl_seconds == 1800
+
+
+@pytest.mark.parametrize(
+    ("charset", "declared", "title"),
+    [
+        ("windows-1258", "UTF-8", "Đường mới đã mở"),
+        ("utf-8", "windows-1252", "Đường mới đã mở"),
+        ("koi8-r", "windows-1251", "Мост открыт"),
+    ],
+)
+def test_the_operator_knows_the_charset_better_than_the_feed(charset: str, declared: str, title: str) -> None:
+    channel = f"<channel><item><title>{as_1258(title) if charset == 'windows-1258' else title}</title></item></channel>"
+    feed = f"<?xml version='1.0' encoding='{declared}'?><rss version='2.0'>{channel}</rss>"
+    (item,) = parse(feed.encode(charset), charset=charset)
+    assert unicodedata.normalize("NFC", item.title or "") == title
+
+
+def as_1258(text: str) -> str:
+    """Return Vietnamese as windows-1258 writes it: letters with their hat, hook or bar, and tones behind them."""
+    letters: list[str] = []
+    for letter in text:
+        parts = unicodedata.normalize("NFD", letter)
+        tones = "".join(mark for mark in parts if mark in "\u0300\u0301\u0303\u0309\u0323")
+        letters.append(unicodedata.normalize("NFC", "".join(mark for mark in parts if mark not in tones)) + tones)
+    return "".join(letters)
+
+
+NEWS = """<?xml version="1.0" encoding="UTF-8"?>
+<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:news="http://www.google.com/schemas/sitemap-news/0.9"
+ xmlns:image="http://www.google.com/schemas/sitemap-image/1.1"><!-- made at night -->
+<url><loc>https://bao.example/cu.html</loc><lastmod>2025-11-20</lastmod></url>
+<url><image:image><image:loc>https://bao.example/a.jpg</image:loc><image:title>Ảnh</image:title></image:image>
+<loc> https://bao.example/moi.html </loc><news:news><news:publication><news:name>Báo</news:name></news:publication>
+<news:publication_date>2025-11-21T08:05:00+07:00</news:publication_date><news:title>Tàu rời cảng</news:title></news:news></url>
+<url><lastmod>2025-11-20</lastmod></url></urlset>"""
+
+
+def test_a_news_sitemap_gives_its_pages_the_newest_first() -> None:
+    first, second = parse(NEWS.encode())
+    assert (first.link, first.title, first.published) == (
+        "https://bao.example/moi.html", "Tàu rời cảng", "2025-11-21T08:05:00+07:00",
+    )  # fmt: skip
+    assert (second.link, second.title, second.published) == ("https://bao.example/cu.html", None, "2025-11-20")
+    assert parse(gzip.compress(NEWS.encode())) == [first, second]
+
+
+def test_an_index_leads_to_its_sitemaps_changed_last() -> None:
+    sitemaps = "".join(
+        f"<sitemap><loc>https://bao.example/{day}.xml</loc><lastmod>2025-11-{day}</lastmod></sitemap>"
+        for day in range(10, 30)
+    )
+    index = f"<sitemapindex xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>{sitemaps}</sitemapindex>"
+    document = parse_feed(index.encode(), URL, None, Reading())
+    assert document.sitemaps == tuple(f"https://bao.example/{day}.xml" for day in (29, 28, 27, 26, 25))
+    assert not document.items
+
+
+def test_hostile_sitemaps_are_refused_or_harmless() -> None:
+    bomb = gzip.compress(b"<urlset>" + b" " * 30_000_000)
+    for body in (bomb, gzip.compress(bomb), b"\x1f\x8bnot gzip"):
+        with pytest.raises(NotAFeed):
+            parse(body)
+    entity = (
+        b"<!DOCTYPE u [<!ENTITY f SYSTEM 'file:///etc/passwd'>]><urlset><url><loc>https://x/&f;</loc></url></urlset>"
+    )
+    assert not any("root" in (item.link or "") for item in parse(entity))
+
+
+def test_a_listing_page_gives_the_links_its_selector_picks() -> None:
+    page = """<html><head><base href="https://bao.example/"></head><body><a href="/gioi-thieu">Giới thiệu</a>
+    <div class="tin"><a href="/1.html"><img></a><h3><a href="/1.html">Tàu  rời cảng</a></h3></div>
+    <div class="tin"><a href="2.html" title="Cầu mới"><img></a></div><div class="tin">không có liên kết</div></body></html>"""
+    for selector in ("div.tin", "div.tin a"):
+        items = parse(page.encode(), "text/html", listing=selector)
+        assert [(item.link, item.title) for item in items] == [
+            ("https://bao.example/1.html", "Tàu rời cảng"), ("https://bao.example/2.html", "Cầu mới"),
+        ]  # fmt: skip
+    assert parse(b" ", "text/html", listing="a") == []
+
+
+def test_selectors_say_what_of_a_page_is_the_article() -> None:
+    sentence = "Công binh đã dỡ cầu phao tạm sau khi cầu chính mở lại cho xe cộ. "
+    page = f"""<html><body><h1>Cầu</h1><div id="than"><p>{sentence * 4}</p><div class="hot"><p>Xem thêm: {sentence[::-1] * 3}</p>
+    </div></div><div class="ben"><p>{"Một bài khác hẳn nói về mùa gặt ở vùng cao. " * 20}</p></div></body></html>"""
+    reading = Reading(keep=("#than", "#than p"), remove=("div.hot",))
+    text = parse_page(page.encode(), PAGE_URL, None, reading).text
+    assert text.split() == (sentence * 4).split()
+    assert "mùa gặt" in parse_page(page.encode(), PAGE_URL, None, Reading(keep=("#khong-co",))).text

@@ -16,30 +16,60 @@ def state(**values: object) -> FeedState:
     return FeedState.model_validate({"feed": "a", "url": FEED.url, **values})
 
 
-def visited(period: timedelta) -> FeedState:
-    return state(last_success_at=NOW, next_visit_at=NOW + period)
-
-
 @pytest.mark.parametrize(
-    ("before", "new_items", "period"),
+    ("before", "share", "period"),
     [
-        (None, 30, timedelta(minutes=10)),
-        (visited(timedelta(minutes=8)), 0, timedelta(minutes=10)),
-        (visited(timedelta(minutes=8)), 1, timedelta(minutes=8)),
-        (visited(timedelta(minutes=8)), 3, timedelta(minutes=4)),
-        (visited(timedelta(minutes=55)), 0, timedelta(hours=1)),
-        (visited(timedelta(minutes=3)), 9, timedelta(minutes=2)),
-        (visited(timedelta(minutes=8)).model_copy(update={"failures": 2}), 0, timedelta(minutes=10)),
+        (None, 1.0, 10),
+        (state(), 0.0, 10),
+        (state(period_seconds=480), 0.0, 10),
+        (state(period_seconds=480), 0.05, 8),
+        (state(period_seconds=600), 0.2, 8),
+        (state(period_seconds=480), 0.5, 4),
+        (state(period_seconds=3300), 0.0, 60),
+        (state(period_seconds=180), 1.0, 2),
+        (state(period_seconds=480, failures=2), 0.05, 8),
     ],
 )
-def test_the_period_follows_what_a_feed_brings(before: FeedState | None, new_items: int, period: timedelta) -> None:
-    assert schedule.period_after_success(FEED, before, new_items) == period
+def test_the_period_follows_the_share_of_new_items(before: FeedState | None, share: float, period: int) -> None:
+    assert schedule.period_after_success(FEED, before, share) == timedelta(minutes=period)
 
 
 def test_the_operator_decides_when_there_is_an_every() -> None:
     every = FEED.model_copy(update={"every": timedelta(seconds=5)})
-    assert schedule.period_after_success(every, visited(timedelta(hours=1)), 0) == timedelta(seconds=5)
-    assert schedule.period_after_success(FILES, None, 0) == schedule.FILE_PERIOD
+    assert schedule.period_after_success(every, state(period_seconds=3600), 0.0) == timedelta(seconds=5)
+    assert schedule.period_after_success(FILES, None, 0.0) == schedule.FILE_PERIOD
+    assert schedule.wait_after_success(every, timedelta(seconds=5), 3600, 0.0) == timedelta(seconds=5)
+
+
+def test_a_document_is_asked_for_again_when_it_wants_unless_its_news_contradict_it() -> None:
+    period = timedelta(minutes=10)
+    assert schedule.wait_after_success(FEED, period, 60, 0.0) == period
+    assert schedule.wait_after_success(FEED, period, 7200, 0.0) == timedelta(hours=2)
+    assert schedule.wait_after_success(FEED, period, 7200, 0.5) == timedelta(hours=1)
+    assert schedule.wait_after_success(FEED, period, 10**9, 0.0) == schedule.LONGEST_WISH
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"cache-control": "public, max-age=600"}, 600),
+        ({"cache-control": 'max-age="600"', "age": "250"}, 350),
+        ({"cache-control": "max-age=600, no-cache"}, 0),
+        ({"expires": "Sat, 22 Nov 2025 03:30:00 GMT", "date": "Sat, 22 Nov 2025 03:00:00 GMT"}, 1800),
+        ({"expires": "0", "date": "Sat, 22 Nov 2025 03:00:00 GMT"}, 0),
+        ({"cache-control": "max-age=soon", "expires": "Sat, 22 Nov 2025 03:30:00 GMT"}, 0),
+        ({}, 0),
+    ],
+)
+def test_how_long_an_answer_stays_good(headers: dict[str, str], seconds: float) -> None:
+    assert schedule.fresh_seconds(headers) == seconds
+
+
+def test_skipped_hours_and_days_are_left_alone() -> None:
+    assert schedule.past_skipped(NOW, [], []) == NOW
+    assert schedule.past_skipped(NOW + timedelta(minutes=5), [3, 4], []) == NOW + timedelta(hours=2)
+    assert schedule.past_skipped(NOW, [0], ["Saturday", "Sunday"]) == datetime(2025, 11, 24, 1, 0, tzinfo=UTC)
+    assert schedule.past_skipped(NOW, list(range(24)), []) == NOW + timedelta(days=8)
 
 
 def test_backoff_grows_is_capped_and_never_ends() -> None:

@@ -8,13 +8,13 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from services.fetcher.feeds import Feed, Feeds, HostManners
+from services.fetcher.feeds import Feed, Feeds
 from services.fetcher.manners import Manners
 from services.fetcher.pages import PageDesk
 from services.fetcher.parsing import ParseFailed
-from services.fetcher.scheduler import OWN_HOST_DELAY_SECONDS, Scheduler
+from services.fetcher.scheduler import Scheduler
 from services.fetcher.state import StateBook, feed_row, partition_of_host
-from services.fetcher.transform import Item
+from services.fetcher.transform import Document, Item
 from services.fetcher.web import Answer, Failure, FetchFailed
 from shared.errors import Transient
 from shared.models import FeedState
@@ -39,13 +39,13 @@ class Newsroom:
 
     def __post_init__(self) -> None:
         me: Any = self
-        desk = PageDesk(me, me, self.publish, lambda *_: 0.0, lambda: self.now, lambda _: None)
+        desk = PageDesk(me, me, self.publish, Feeds, lambda: self.now, lambda _: None)
         self.scheduler = Scheduler(
-            lambda: Feeds(feeds=tuple(self.feeds), hosts={"slow.example": HostManners(delay=timedelta(seconds=9))}),
+            lambda: Feeds(feeds=tuple(self.feeds)),
             StateBook(), desk, me, me, me, self.manners, lambda: self.now,
         )  # fmt: skip
 
-    async def get(self, url: str, **_: object) -> Answer:
+    async def get(self, url: str, *_: object) -> Answer:
         self.asked.append(url)
         await asyncio.sleep(0)
         if self.trouble:
@@ -53,10 +53,10 @@ class Newsroom:
         headers: Mapping[str, str] = {}
         return Answer(url, 200, headers, str(self.now).encode())
 
-    async def feed(self, body: bytes, *_: object) -> list[Item]:
+    async def feed(self, body: bytes, *_: object) -> Document:
         if not body:
             raise ParseFailed("empty")
-        return [Item(link="https://bao.example/a", title="A")]
+        return Document(items=(Item(link="https://bao.example/a", title="A"),))
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
         self.send(messages)
@@ -224,10 +224,3 @@ def test_a_quiet_folder_writes_no_rows(tmp_path: Path) -> None:
 
     play(room, scenario)
     assert len(room.states()) == 1
-
-
-def test_the_operator_decides_the_pause_then_whose_host_it_is() -> None:
-    scheduler = Newsroom().scheduler
-    assert scheduler.delay_of("https://bao.example/x", []) == 1.0
-    assert scheduler.delay_of("http://127.0.0.1:8765/x", ["127.0.0.1:8765"]) == OWN_HOST_DELAY_SECONDS
-    assert scheduler.delay_of("https://slow.example/x", ["slow.example:443"]) == 9.0

@@ -18,6 +18,7 @@ from services.fetcher.transform import (
     raw_article,
     raw_from_page,
     remembered,
+    stated_instant,
     without_build_times,
 )
 from shared.ids import article_id_for_link, article_id_for_text
@@ -38,13 +39,42 @@ def seen(mark: str, feed: str = "Báo", revision: int = 1) -> Seen:
         (WEB, ITEM, article_id_for_link("https://bao.example/a")),
         (WEB, Item(guid="https://bao.example/b#x"), article_id_for_link("https://bao.example/b")),
         (WEB, Item(link="tin.html", guid="7"), article_id_for_link("guid:Báo|7")),
-        (WEB, Item(title="Tin  nóng"), article_id_for_link("title:bao.example|Tin nóng")),
+        (WEB, Item(title="Tin  nóng"), article_id_for_link("title:bao.example|Tin nóng|2916")),
         (FILES, Item(text="Một đoạn"), article_id_for_text("Một đoạn")),
         (FILES, Item(link="https://bao.example/a", text="x"), article_id_for_link("https://bao.example/a")),
     ],
 )
 def test_identity_is_link_then_guid_then_text_or_title(feed: Feed, item: Item, identity: str) -> None:
-    assert article_id_of(feed, item) == identity
+    assert article_id_of(feed, item, NOW, {}) == identity
+
+
+def test_a_title_is_the_same_article_for_seven_days() -> None:
+    item = Item(title="Thời tiết hôm nay")
+    first = article_id_of(WEB, item, NOW, {})
+    book = {first: Seen("Báo", "x", NOW, 1)}
+    assert article_id_of(WEB, item, NOW + timedelta(days=6), book) == first
+    later = article_id_of(WEB, item, NOW + timedelta(days=8), book)
+    assert later != first
+    assert (
+        article_id_of(WEB, item, NOW + timedelta(days=14), book | {later: Seen("Báo", "x", NOW + timedelta(days=8), 1)})
+        == later
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("Sat, 22 Nov 2025 10:00:00 +0700", "2025-11-22T03:00:00+00:00"),
+        ("2025-11-22T03:00:00Z", "2025-11-22T03:00:00+00:00"),
+        ("2025-11-22T10:00:00", "2025-11-22T03:00:00+00:00"),
+        ("2025-11-22", "2025-11-21T17:00:00+00:00"),
+        ("hôm qua", None),
+        (None, None),
+    ],
+)
+def test_a_stated_date_is_an_instant_in_the_zone_of_the_feed(text: str | None, instant: str | None) -> None:
+    stated = stated_instant(text, "Asia/Ho_Chi_Minh")
+    assert (stated.astimezone(UTC).isoformat() if stated else None) == instant
 
 
 def test_a_fingerprint_follows_edits_and_not_decoration() -> None:

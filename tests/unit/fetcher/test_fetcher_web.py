@@ -12,9 +12,11 @@ from threading import Event, Thread
 import pytest
 
 from services.fetcher import web
-from services.fetcher.manners import Manners
-from services.fetcher.web import Answer, Failure, FetchFailed, Web, host_and_port, retry_after
+from services.fetcher.addresses import host_and_port
+from services.fetcher.manners import Manners, Pace
+from services.fetcher.web import Answer, Failure, FetchFailed, Terms, Web, retry_after
 
+AGENT = "Frontwire/test (+me@example.org)"
 # 60 MB of zeros in 60 kB, made piece by piece so that this process does not hold them either.
 BOMB = gzip.compress(b"\0" * 1_000_000) * 60
 
@@ -41,7 +43,7 @@ class Tricks(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.log.append(self.path)
         self.server.seen = {name.lower(): value for name, value in self.headers.items()}
-        getattr(self, self.path.strip("/").partition("/")[0].partition("?")[0])()
+        getattr(self, self.path.strip("/").partition("/")[0].partition("?")[0].replace(".", "_"))()
 
     def answer(self, status: int = 200, body: bytes = b"", **headers: str) -> None:
         self.send_response(status)
@@ -120,11 +122,9 @@ def site() -> Iterator[Site]:
 
 def get(site: Site, path: str, *, allowed: bool = True, manners: Manners | None = None, seconds: float = 5.0) -> Answer:
     async def main() -> Answer:
-        async with Web("Frontwire/test (+me@example.org)", manners or Manners(), total_seconds=seconds) as client:
-            return await client.get(
-                f"http://{site.host}{path}", delay=0.0, headers={"If-None-Match": '"1"'},
-                allow_private=(site.host,) if allowed else (),
-            )  # fmt: skip
+        async with Web(AGENT, manners or Manners(), lambda *_: Pace(0.0), total_seconds=seconds) as client:
+            terms = Terms((site.host,) if allowed else (), obey_robots=False)
+            return await client.get(f"http://{site.host}{path}", terms, {"If-None-Match": '"1"'})
 
     return asyncio.run(main())
 
@@ -142,7 +142,7 @@ def test_a_document_comes_with_status_headers_and_final_address(site: Site) -> N
     assert (answer.status, answer.body, answer.headers["etag"]) == (200, b"<p>x</p>", '"1"')
     assert answer.url == f"http://{site.host}/page"
     assert site.log == ["/moved", "/page"]
-    assert site.seen["user-agent"] == "Frontwire/test (+me@example.org)"
+    assert site.seen["user-agent"] == AGENT
     assert site.seen["if-none-match"] == '"1"'
     assert get(site, "/unchanged").status == 304
 
@@ -175,8 +175,8 @@ def test_a_private_address_is_never_touched_unless_the_operator_lists_it(site: S
 @pytest.mark.parametrize("host", ["localhost", "127.1", "0x7f.1", "[::ffff:127.0.0.1]", "2130706433"])
 def test_other_spellings_of_a_private_address_are_not_listed(site: Site, host: str) -> None:
     async def main() -> None:
-        async with Web("x", Manners()) as client:
-            await client.get(f"http://{host}:{site.server_port}/page", delay=0.0, allow_private=(site.host,))
+        async with Web("x", Manners(), lambda *_: Pace(0.0)) as client:
+            await client.get(f"http://{host}:{site.server_port}/page", Terms((site.host,)))
 
     with pytest.raises(FetchFailed):
         asyncio.run(main())
