@@ -21,6 +21,8 @@ COMMANDS: Final[dict[str, str]] = {
     "demo": "demo",
     "dlq": "dead_letters",
     "engines": "engines",
+    "feeds": "feeds",
+    "fetch": "fetching",
     "follow": "following",
     "ingest": "ingestion",
     "normalise": "pipes",
@@ -54,6 +56,7 @@ def cli() -> None:
     \b
     Try it:          frontwire demo
     Use it here:     frontwire up              (edit deploy/config/feeds.yaml and watchlist.yaml)
+    Feed it:         frontwire feeds add URL, frontwire feeds list
     Understand it:   frontwire follow FILE     (one article through every stage)
     Mend it:         frontwire check, frontwire dlq list
     """

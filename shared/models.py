@@ -316,6 +316,7 @@ class PageTask(Model):
 class FeedState(Model):
     """What is remembered of one feed: validators, schedule and health. Key `host|feed`.
 
+    `items` is how many the document held when it was read last;
     `ttl_seconds`, `skip_hours` (UTC) and `skip_days` (English names) are the document's own wishes, kept for visits answered 304;
     `moved_to` is where permanent redirects have led since `moved_since`, `moved_seen` visits in a row.
     """
@@ -329,6 +330,7 @@ class FeedState(Model):
     last_success_at: AwareDatetime | None = None
     last_new_at: AwareDatetime | None = None
     last_full_get_at: AwareDatetime | None = None
+    items: int | None = Field(default=None, ge=0)
     period_seconds: float | None = None
     ttl_seconds: float | None = None
     skip_hours: list[int] = []

@@ -166,15 +166,6 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError("\n".join(lines)) from None
 
 
-def environment_value(name: str) -> str | None:
-    """Return a variable that the configuration names (`NAME`, else the content of the file in `NAME_FILE`), None when not set.
-
-    For credentials of feeds, whose names only feeds.yaml knows. Raises `SettingsError` when the file cannot be read.
-    """
-    path = os.environ.get(f"{name}_FILE")
-    return os.environ.get(name) or (_secret(Path(path)) if path else None)
-
-
 def environment_of(settings: Settings) -> dict[str, str]:
     """Return the environment for a child process: this process's own, with these settings on top."""
     environment = dict(os.environ)

@@ -52,7 +52,7 @@ def parse_feed(body: bytes, url: str, content_type: str | None, reading: Reading
     if reading.listing:
         return parse_listing(body, url, content_type, reading.listing, MAX_ITEMS)
     if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-        return Document(items=tuple(_parse_json_feed(body)))
+        return _parse_json_feed(body)
     if is_sitemap(body):
         return _parse_sitemap(body)
     return _parse_xml_feed(body, url, content_type)
@@ -86,6 +86,8 @@ def _parse_xml_feed(body: bytes, url: str, content_type: str | None) -> Document
     is_atom = str(parsed.get("version")).startswith("atom")
     skip_hours, skip_days = _SKIP_HOURS.search(body), _SKIP_DAYS.search(body)
     return Document(
+        title=_text(parsed.feed.get("title")),
+        language=_text(parsed.feed.get("language")),
         items=tuple(_item(entry, is_atom=is_atom) for entry in parsed.entries[:MAX_ITEMS]),
         ttl_seconds=_ttl(parsed.feed),
         skip_hours=tuple({int(hour) % 24 for hour in _HOUR.findall(skip_hours[1])}) if skip_hours else (),
@@ -127,7 +129,7 @@ def _title(entry: Any) -> str | None:
     return _text(title)
 
 
-def _parse_json_feed(body: bytes) -> list[Item]:
+def _parse_json_feed(body: bytes) -> Document:
     try:
         feed = json.loads(body.decode("utf-8-sig"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
@@ -135,7 +137,11 @@ def _parse_json_feed(body: bytes) -> list[Item]:
     items = feed.get("items")
     if "jsonfeed.org" not in str(feed.get("version")) or not isinstance(items, list):
         raise NotAFeed("JSON, but no JSON Feed")
-    return [_json_item(item) for item in items[:MAX_ITEMS] if isinstance(item, dict)]
+    return Document(
+        title=_text(feed.get("title")),
+        language=_text(feed.get("language")),
+        items=tuple(_json_item(item) for item in items[:MAX_ITEMS] if isinstance(item, dict)),
+    )
 
 
 def _json_item(item: dict[str, Any]) -> Item:

@@ -42,13 +42,13 @@ log = structlog.get_logger("frontwire.fetcher")
 
 @dataclass(frozen=True)
 class Visited:
-    """What a visit brought: items met, items new or changed, and what to remember of the document.
+    """What a visit brought: items met (None when it was not read again), items new or changed, what to remember of the document.
 
     `lateness` holds for each new article the seconds from the time it states to the middle between this visit and the last.
     """
 
     new_items: int = 0
-    items: int = 0
+    items: int | None = None
     full_get: bool = True
     etag: str | None = None
     last_modified: str | None = None

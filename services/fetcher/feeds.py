@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from services.fetcher.addresses import host_and_port
 from services.fetcher.manners import Pace
 from shared import yaml_config
-from shared.config_types import Duration, Name, Zone
+from shared.config_types import Duration, Name, SecretName, Zone
 from shared.links import clean_link, host_of
 from shared.models import Source
 from shared.yaml_config import ConfigError, ConfigModel, Problem
@@ -24,7 +24,6 @@ from shared.yaml_config import ConfigError, ConfigModel, Problem
 FILE_HOST_PREFIX: Final = "file:"
 # Python has no TCVN3. Read as windows-1252 its bytes survive, and the normaliser knows the letters they stand for.
 _TCVN3_AS: Final = "windows-1252"
-VARIABLE_PREFIX: Final = "FRONTWIRE_FEED_"
 _HEADER: Final = re.compile(r"[A-Za-z0-9-]{1,60}")
 # They belong to the connection or to the conditional request.
 _OUR_HEADERS: Final = frozenset({
@@ -69,17 +68,10 @@ def _header(name: str) -> str:
     return name
 
 
-def _variable(name: str) -> str:
-    if not name.startswith(VARIABLE_PREFIX):
-        raise ValueError(f"{name!r} must be the name of an environment variable that begins with {VARIABLE_PREFIX}")
-    return name
-
-
 Charset = Annotated[str, AfterValidator(_charset)]
 Selector = Annotated[str, Field(min_length=1), AfterValidator(_selector)]
 Header = Annotated[str, AfterValidator(_header)]
 HeaderValue = Annotated[str, Field(max_length=4096, pattern=r"^[\x20-\x7e]*$")]
-Variable = Annotated[str, AfterValidator(_variable)]
 HostPort = Annotated[str, AfterValidator(_host_port)]
 Period = Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(days=7))]
 Delay = Annotated[Duration, Field(ge=timedelta(0), le=timedelta(minutes=5))]
@@ -134,8 +126,7 @@ class Feed(ConfigModel):
     selectors: Selectors = Selectors()
     charset: Charset | None = None
     robots: Literal["obey", "ignore"] = "obey"
-    headers: dict[Header, HeaderValue] = Field(default_factory=dict)
-    headers_from_env: dict[Header, Variable] = Field(default_factory=dict)
+    headers: dict[Header, HeaderValue | SecretName] = Field(default_factory=dict)
     max_age: Annotated[Duration, Field(gt=timedelta(0))] | None = None
     silent_after: Annotated[Duration, Field(ge=timedelta(minutes=10))] = timedelta(days=1)
     allow_private: tuple[HostPort, ...] = ()

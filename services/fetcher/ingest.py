@@ -9,22 +9,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from kafka import TopicPartition
-
 from services.fetcher.feeds import Feed, Reading
 from services.fetcher.file_visit import FileVisit, Tally
 from services.fetcher.files import HtmlFile
 from services.fetcher.outbox import STAGE, Outbox
 from services.fetcher.parsing import ParseFailed, Parser
-from services.fetcher.state import HostBook, StateBook, partition_of_host
+from services.fetcher.remembered import read_states
+from services.fetcher.state import HostBook, partition_of_host
 from services.fetcher.transform import Page
-from shared.kafka_clients import make_consumer, make_producer, record_of
+from shared.kafka_clients import make_producer
 from shared.settings import Settings
 from shared.stage import Outgoing
 from shared.topics import FEED_STATE
 
 DEFAULT_SOURCE: Final = "ingest"
-_POLL_MS: Final = 500
 _CLOSE_SECONDS: Final = 10.0
 
 
@@ -44,7 +42,8 @@ def ingest(
     feed = Feed(name=source, paths=tuple(paths), timezone=timezone)
     outbox = Outbox(make_producer(settings, f"{STAGE}-ingest"))
     try:
-        return asyncio.run(_ingest(feed, _remembered(settings, feed.host), outbox, on_batch))
+        book = read_states(settings, [partition_of_host(feed.host)]).host(feed.host) or HostBook()
+        return asyncio.run(_ingest(feed, book, outbox, on_batch))
     finally:
         outbox.close(_CLOSE_SECONDS)
 
@@ -90,23 +89,3 @@ async def _ingest(feed: Feed, book: HostBook, outbox: Outbox, on_batch: Callable
         return await asyncio.to_thread(visit.run)
     finally:
         await parser.close()
-
-
-def _remembered(settings: Settings, host: str) -> HostBook:
-    """Read what was published under a pseudo host from its partition of feed-state-v1."""
-    number = partition_of_host(host)
-    partition = TopicPartition(FEED_STATE.name, number)
-    state = StateBook()
-    consumer = make_consumer(settings, None, f"{STAGE}-ingest")
-    try:
-        consumer.assign([partition])
-        consumer.seek_to_beginning(partition)
-        end = consumer.end_offsets([partition])[partition]
-        while consumer.position(partition) < end:
-            for message in consumer.poll(timeout_ms=_POLL_MS).get(partition, []):
-                row = record_of(message)
-                state.apply(number, row.key, row.value)
-    finally:
-        consumer.close()
-    state.set_ready(number)
-    return state.host(host) or HostBook()

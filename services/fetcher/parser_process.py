@@ -1,8 +1,8 @@
 """The process in which documents of strangers are parsed: reads requests on standard input, answers on standard output.
 
 A request is one line of JSON (`kind`, `url`, `content_type`, `reading`, `length`) and `length` bytes of document; an answer is
-one line of JSON: `{"feed": …}`, `{"page": …}` or `{"error": "…"}`. It ends when its standard input does: it never outlives its
-owner.
+one line of JSON: `{"feed": …}`, `{"links": …}`, `{"page": …}` or `{"error": "…"}`. It ends when its standard input does: it never
+outlives its owner.
 """
 
 import json
@@ -10,6 +10,7 @@ import signal
 import sys
 from typing import Any, BinaryIO, Final
 
+from services.fetcher.feed_links import feed_links
 from services.fetcher.feed_parser import NotAFeed, parse_feed
 from services.fetcher.feeds import Reading
 
@@ -40,6 +41,8 @@ def answer(request: dict[str, Any], body: bytes) -> dict[str, Any]:
         if request["kind"] == "feed":
             document = parse_feed(body, request["url"], request["content_type"], reading)
             return {"feed": document.model_dump(exclude_none=True)}
+        if request["kind"] == "links":
+            return {"links": feed_links(body, request["url"], request["content_type"])}
         # trafilatura takes half a second and 30 MB to load: only when the first page comes.
         from services.fetcher.page_parser import parse_page
 

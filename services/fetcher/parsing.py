@@ -44,6 +44,11 @@ class Parser:
         answer = await self._ask("page", body, url, content_type, reading)
         return Page.model_validate(answer["page"])
 
+    async def links(self, body: bytes, url: str, content_type: str | None) -> list[str]:
+        """Return the addresses that a page names as feeds. Raises `ParseFailed`."""
+        links: list[str] = (await self._ask("links", body, url, content_type, Reading()))["links"]
+        return links
+
     async def close(self) -> None:
         """End the processes."""
         await asyncio.gather(*(process.close() for process in self._processes))

@@ -211,7 +211,7 @@ class Scheduler:
         tally = await asyncio.to_thread(visit.run)
         if tally.published or tally.refused:
             log.info("files_read", feed=feed.name, published=tally.published, refused=tally.refused, known=tally.known)
-        return Visited(new_items=tally.published, full_get=True)
+        return Visited(new_items=tally.published, items=tally.published + tally.refused + tally.known)
 
     def _succeeded(self, feed: Feed, before: FeedState | None, visited: Visited) -> FeedState:
         now = self.clock()
@@ -222,6 +222,7 @@ class Scheduler:
         period = period_after_success(feed, before, visited.share)
         update = {
             **visited.wishes,
+            "items": visited.items if visited.items is not None else state.items,
             **moved_fields(before, visited.moved, now),
             "etag": visited.etag,
             "last_modified": visited.last_modified,

@@ -1,21 +1,24 @@
-"""On which terms a feed's documents are asked for: its permissions, and its headers with the credentials of the environment."""
+"""On which terms a feed's documents are asked for: its permissions, and its headers with the secrets they name."""
 
 from services.fetcher.feeds import Feed
 from services.fetcher.web import Failure, FetchFailed, Terms
-from shared.settings import SettingsError, environment_value
+from shared.config_types import SecretName
+from shared.settings import SettingsError, read_secret
 
 
 def terms_of(feed: Feed) -> Terms:
-    """Return a feed's terms. Raises `FetchFailed` naming the environment variable that is not set."""
-    credentials = {header: _credential(variable) for header, variable in feed.headers_from_env.items()}
-    return Terms(feed.allow_private, feed.robots == "obey", {**feed.headers, **credentials}, feed.host)
+    """Return a feed's terms. Raises `FetchFailed` naming the variable or file of a secret that is not there."""
+    headers = {header: _value(header, value) for header, value in feed.headers.items()}
+    return Terms(feed.allow_private, feed.robots == "obey", headers, feed.host)
 
 
-def _credential(variable: str) -> str:
+def _value(header: str, value: str | SecretName) -> str:
+    if isinstance(value, str):
+        return value
     try:
-        value = environment_value(variable)
+        secret = read_secret(value.env, value.file).get_secret_value()
     except SettingsError as error:
-        raise FetchFailed(Failure.NO_CREDENTIAL, str(error)) from None
-    if not value or not value.isprintable():
-        raise FetchFailed(Failure.NO_CREDENTIAL, f"{variable} is not set to one line of text in the environment")
-    return value
+        raise FetchFailed(Failure.NO_CREDENTIAL, f"{header}: {error}") from None
+    if not secret.isprintable():
+        raise FetchFailed(Failure.NO_CREDENTIAL, f"{header}: {value} holds more than one line of text")
+    return secret

@@ -39,11 +39,13 @@ class Item(Model):
 
 
 class Document(Model):
-    """A feed document: its items, the sitemaps an index leads to, and when it wants to be asked for again.
+    """A feed document: its name and language, its items, the sitemaps an index leads to, when it wants to be asked for again.
 
     `skip_hours` are hours in UTC, `skip_days` English names of weekdays.
     """
 
+    title: str | None = None
+    language: str | None = None
     items: tuple[Item, ...] = ()
     sitemaps: tuple[str, ...] = ()
     ttl_seconds: float | None = None

@@ -19,7 +19,7 @@ PAGE = PROJECT / "docs/operations.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 COMPOSE = YAML(typ="safe").load((PROJECT / "docker-compose.yml").read_text(encoding="utf-8"))
 # What the page leaves to the reader: names in capitals, a question that is asked.
-STANDING_FOR = {"TOPIC": "articles-raw-v1", "FILE": "README.md", "/files": "deploy"}
+STANDING_FOR = {"NAME": "Báo", "TOPIC": "articles-raw-v1", "FILE": "README.md", "/files": "deploy"}
 UNFINISHED = {"dlq replay": "dlq replay TOPIC", "engines reset": "engines reset --yes"}
 
 

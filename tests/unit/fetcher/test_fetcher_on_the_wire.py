@@ -1,13 +1,10 @@
 """The fetcher's manners, proven by the request log of a site: scheduler, pages, robots and HTTP client are the real ones."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
-from threading import Event, Thread
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -25,78 +22,19 @@ from services.fetcher.web import Web
 from shared.models import FeedState, PageTask, RawArticle
 from shared.stage import Outgoing, Record
 from shared.topics import ARTICLES_RAW, FEED_STATE, PAGES_TO_FETCH
+from tests.support.site import Site, serving
 
 START = datetime(2025, 11, 22, 3, 0, tzinfo=UTC)
 # Slack of a busy machine's clock against the pause that was asked for.
 SLACK = 0.005
 
 
-@dataclass(frozen=True)
-class Request:
-    """One line of the log: which name the site was called by, what was asked, when it began and ended in seconds."""
-
-    host: str
-    path: str
-    headers: dict[str, str]
-    began: float
-    ended: float
-    status: int
-
-
-class Site(ThreadingHTTPServer):
-    """A site that logs; `pages` maps a path to status, headers and body."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.log: list[Request] = []
-        self.pages: dict[str, tuple[int, dict[str, str], str]] = {}
-        self.closing = Event()
-
-    def feed(self, path: str, *links: str, **headers: str) -> None:
-        items = "".join(f"<item><title>{link}</title><link>{link}</link></item>" for link in links)
-        self.pages[path] = (200, headers, f"<rss version='2.0'><channel>{items}</channel></rss>")
-
-    def asked(self, host: str = "127.0.0.1") -> list[str]:
-        return [request.path for request in self.log if request.host == host and request.path != "/robots.txt"]
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Site
-
-    def do_GET(self) -> None:
-        began = time.monotonic()
-        status, headers, body = self.server.pages.get(self.path, (404, {}, ""))
-        if self.path == "/hang":
-            self.server.closing.wait(10)
-        if headers.get("ETag") and self.headers.get("If-None-Match") == headers["ETag"]:
-            status, body = 304, ""
-        host = (self.headers.get("Host") or "").partition(":")[0]
-        sent = {name.lower(): value for name, value in self.headers.items()}
-        self.server.log.append(Request(host, self.path, sent, began, time.monotonic(), status))
-        self.send_response(status)
-        for name, value in ({"Content-Length": str(len(body.encode()))} | headers).items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        self.wfile.write(body.encode())
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     for module in ("scheduler", "pages", "feed_visit"):
         monkeypatch.setattr(f"services.fetcher.{module}.log", MagicMock())
-    server = Site()
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.closing.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving() as server:
+        yield server
 
 
 @dataclass
@@ -362,13 +300,13 @@ def test_a_document_is_left_alone_as_long_as_it_says_it_is_fresh(site: Site) -> 
 
 
 def test_credentials_go_to_the_host_of_the_feed_and_nowhere_else(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FRONTWIRE_FEED_BAO", "Bearer bí-mật")
+    monkeypatch.setenv("FEED_BAO", "Bearer bí-mật")
     site.pages["/rss"] = (302, {"Location": f"http://localhost:{site.server_port}/rss2"}, "")
     site.feed("/rss2", f"http://127.0.0.1:{site.server_port}/a.html")
     site.pages["/a.html"] = (200, {}, "bài")
     fetcher = Fetcher(site)
-    fetcher.add("báo", "/rss", headers={"X-Desk": "1"}, headers_from_env={"Authorization": "FRONTWIRE_FEED_BAO"})
-    fetcher.add("quên", "/rss", headers_from_env={"Authorization": "FRONTWIRE_FEED_ABSENT"})
+    fetcher.add("báo", "/rss", headers={"X-Desk": "1", "Authorization": {"env": "FEED_BAO"}})
+    fetcher.add("quên", "/rss", headers={"Authorization": {"env": "FEED_ABSENT"}})
     fetcher.play(fetcher.visit)
     sent = {request.path: request.headers for request in site.log}
     assert [path for path in sent if sent[path].get("x-desk") and "authorization" in sent[path]] == ["/rss", "/a.html"]
