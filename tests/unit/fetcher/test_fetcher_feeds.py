@@ -125,3 +125,13 @@ def test_broken_yaml_and_a_missing_file_are_refused(tmp_path: Path) -> None:
 
 def test_kinds_are_those_that_work() -> None:
     assert sorted(Kind) == ["atom", "files", "jsonfeed", "jsonl", "listing", "rss", "sitemap"]
+
+
+def test_the_shipped_feeds_say_whose_they_are() -> None:
+    path = Path(__file__).resolve().parents[3] / "deploy" / "config" / "feeds.yaml"
+    public = [feed for feed in load_feeds(path).feeds if feed.url]
+    assert len(public) >= 25
+    assert {feed.language for feed in public} == {"en", "ru", "uk", "vi"}
+    assert all(feed.language and feed.country and feed.timezone for feed in public)
+    rows = [row for row in path.read_text(encoding="utf-8").splitlines() if row.startswith("    url: ")]
+    assert all(row.partition("  # ")[2].startswith(("[F]", "[G]", "[P]")) for row in rows)
