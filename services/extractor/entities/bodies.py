@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Mapping
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import regex
 
@@ -19,6 +19,10 @@ _JOIN: Final = regex.compile(r"\s+(?:of (?:the )?)?")
 _POSSESSIVE: Final = regex.compile(r"'s? $")
 _UNIT_WORD: Final = regex.compile(r"\s+(\d{1,4}[\w-]*|\p{L}[\p{L}'-]*)")
 _UNIT_REACH: Final = 80
+_UNIT_ARM: Final = (
+    " (?:морской пехоты|морської піхоти|территориальной обороны|територіальної оборони|беспилотных систем|безпілотних систем"
+    "|Национальной гвардии|Нацгвардии|Національної гвардії|Нацгвардії|ТрО)"
+)
 _AGENCY_REACH: Final = 90
 _AGENCY_CAPITALS: Final = 2
 
@@ -89,42 +93,92 @@ def name_agencies(document: Document, countries: Countries) -> None:
     """Add Vietnamese bodies nobody listed: a head word and what it deals with, "Cơ quan Tình báo Quốc gia Hàn Quốc"."""
     if document.language != "vi":
         return
-    heads, words = _agency_words()
-    for match in heads.finditer(document.text):
-        if document.text[match.start() : match.end()].isupper() or _covered(document, match.start(), match.end()):
+    for match in _agency_words().heads.finditer(document.text):
+        if match[0].isupper() or _covered(document, match.start(), match.end()):
             continue
-        end, capitals = match.end(), 0
-        for word in _UNIT_WORD.finditer(document.text, end, end + _AGENCY_REACH):
-            if word.start() != end or word[1].casefold() not in words or word.start(1) in document.spans:
-                break
-            end, capitals = word.end(), capitals + word[1][0].isupper()
-        name = document.text[match.start() : end]
+        end, weight = _read_agency(document, match)
+        name = document.text[match.start() : end].removesuffix(" và")
         joint = _JOIN.match(document.text, end)
         owner = document.spans.get(joint.end()) if joint else None
         country = owner if owner is not None and owner.territory else None
-        if capitals + (country is not None) < _AGENCY_CAPITALS or not capitals or name.endswith(" và"):
+        if not weight or weight + (country is not None) < _AGENCY_CAPITALS:
             continue
         suffix = f"-{slug(countries[country.territory][1])}" if country and country.territory else ""
-        text = document.text[match.start() : country.end if country else end]
-        document.add(
-            Span(
-                match.start(),
-                match.start() + len(text),
-                EntityType.ORG,
-                f"org:{slug(name)}{suffix}",
-                text,
-                "agency",
-                text,
-            )
-        )
+        text = document.text[match.start() : country.end] if country else name
+        identifier = f"org:{slug(name)}{suffix}"
+        document.add(Span(match.start(), match.start() + len(text), EntityType.ORG, identifier, text, "agency", text))
+
+
+def _read_agency(document: Document, head: "regex.Match[str]") -> tuple[int, int]:
+    """Return where the name that a head word begins ends, and how many capitals it has.
+
+    Words of the list belong to it, and the second syllable of any Vietnamese word that has a capital ("Liên đoàn Bóng đá"). A
+    foreign name ends it, behind the head words that are part of such names ("Viện Carnegie"), and counts as two.
+    """
+    words, grammar = _agency_words(), document.grammar
+    end, weight, open_word = head.end(), 0, False
+    for word in _UNIT_WORD.finditer(document.text, end, end + _AGENCY_REACH):
+        text = word[1]
+        if word.start() != end or word.start(1) in document.spans:
+            break
+        if text[0].isupper():
+            if not (text.casefold() in words.inside or grammar.is_vietnamese_given(text)):
+                if head[0] in words.named:
+                    end, weight = word.end(), weight + _AGENCY_CAPITALS
+                break
+            end, weight, open_word = word.end(), weight + 1, True
+        elif text in words.inside or (open_word and text not in words.outside):
+            end, open_word = word.end(), False
+        else:
+            break
+    return end, weight
+
+
+class _AgencyWords(NamedTuple):
+    """The words of Vietnamese bodies: head words, those of names, those that end a name, heads before foreign names."""
+
+    heads: "regex.Pattern[str]"
+    inside: frozenset[str]
+    outside: frozenset[str]
+    named: frozenset[str]
 
 
 @cache
-def _agency_words() -> tuple["regex.Pattern[str]", frozenset[str]]:
+def _agency_words() -> _AgencyWords:
     table = read_table("institutions.yaml")["vietnamese"]
     heads = "|".join(sorted(table["heads"], key=len, reverse=True))
-    words = frozenset(unicodedata.normalize("NFC", word) for word in table["words"])
-    return regex.compile(rf"(?<!\p{{L}})(?:{heads})(?!\p{{L}})"), words
+    inside, outside, named = (
+        frozenset(unicodedata.normalize("NFC", word) for word in table[part]) for part in ("words", "outside", "named")
+    )
+    return _AgencyWords(regex.compile(rf"(?<!\p{{L}})(?:{heads})(?!\p{{L}})"), inside, outside, named)
+
+
+def name_english_bodies(document: Document) -> None:
+    """Add English bodies nobody listed, by the noun at their end or before "of": "Rapid Support Forces", "Party of Regions"."""
+    if document.language != "en":
+        return
+    for match in _english_pattern().finditer(document.text):
+        start, end = match.span()
+        inside = [document.spans[key] for key in range(start, end) if key in document.spans]
+        if _covered(document, start, end) or any(
+            span.type is EntityType.PERSON or span.end > end or (span.start, span.end) == (start, end)
+            for span in inside
+        ):
+            continue
+        text = match[0]
+        document.add(Span(start, end, EntityType.ORG, f"org:{slug(text)}", text, "agency", text))
+
+
+@cache
+def _english_pattern() -> "regex.Pattern[str]":
+    table = read_table("institutions.yaml")["english"]
+    heads, skipped = "|".join(table["heads"]), "|".join(table["openers"])
+    word = r"\p{Lu}[\p{L}-]+"
+    before = rf"(?!(?:{skipped})\b)(?:{word} (?:(?:of|and|for|on) (?:the )?)?){{1,6}}?"
+    behind = rf"(?: (?:of|for|on) (?:the )?{word}(?: (?:and )?{word}){{0,3}})"
+    return regex.compile(
+        rf"(?<![\p{{L}}-])(?:{before}(?:{heads})(?![\p{{L}}-]){behind}?|(?:{heads}){behind})(?! \p{{Lu}})(?![\p{{L}}-])"
+    )
 
 
 def name_units(document: Document) -> None:
@@ -145,7 +199,9 @@ def _unit_pattern(language: str) -> "regex.Pattern[str]":
         return regex.compile(rf"(?<!\p{{L}})(?P<head>{heads}|{upper})(?!\p{{L}})")
     if language in ("ru", "uk"):
         number = r"(?P<number>\d{1,4})-\p{Ll}{1,3}(?P<name>)"
-        return regex.compile(rf"(?<![\p{{L}}\d]){number}(?: \p{{Ll}}+){{0,3}}? (?P<head>{heads})(?!\p{{L}})")
+        return regex.compile(
+            rf"(?<![\p{{L}}\d]){number}(?: \p{{Ll}}+){{0,3}}? (?P<head>{heads})(?:{_UNIT_ARM})?(?!\p{{L}})"
+        )
     number = r"(?P<number>\d{1,4})(?:st|nd|rd|th) (?:(?:\p{Lu}[\p{L}-]*|of) ){0,4}?"
     name = r"(?P<name>\p{Lu}[\p{L}-]+) "
     return regex.compile(rf"(?<![\p{{L}}\d])(?:{number}|{name})(?P<head>{heads})(?!\p{{L}})")

@@ -7,6 +7,7 @@ from services.extractor.entities.document import Document
 from services.extractor.entities.lexicon import PLACE_RANK, Hit, Name
 
 _LOUD_ENOUGH: Final = 5
+_OTHER_KINDS: Final = frozenset(("ORG", "WEAPON"))
 
 
 def choose_names(document: Document) -> None:
@@ -33,7 +34,7 @@ def _resolve(document: Document, hit: Hit) -> Name | None:
     """Return the best name whose context holds: with a context before without, then by rank, then the larger place."""
     if hit.capitals and hit.end - hit.start < _LOUD_ENOUGH and not document.shouted(hit.start, hit.end):
         return None
-    if hit.names[0].meaning.rank >= PLACE_RANK and _opens(document, hit):
+    if hit.names[0].meaning.rank >= PLACE_RANK and _is_doubtful(document, hit):
         return None
     if len(hit.names) == 1 and hit.names[0].meaning.condition is None:
         return hit.names[0]
@@ -42,8 +43,13 @@ def _resolve(document: Document, hit: Hit) -> Name | None:
     return min(fitting, key=_order, default=None)
 
 
-def _opens(document: Document, hit: Hit) -> bool:
-    """Return whether the name is a word that merely opens a sentence here ("Hai bên")."""
+def _is_doubtful(document: Document, hit: Hit) -> bool:
+    """Return whether a town's name is something else here: "Hai bên", "Роман был интересным", "công ty Kawasaki"."""
+    cue = document.cues.left.get(hit.start - 1)
+    if cue is not None and cue.kind in _OTHER_KINDS:
+        return True
+    if (hit.start, hit.end) in document.cues.first_names and (cue or opens_sentence(document.text, hit.start)):
+        return cue is None or cue.kind != "LOC"
     word = document.text[hit.start : hit.end]
     return word in document.grammar.openers and opens_sentence(document.text, hit.start)
 

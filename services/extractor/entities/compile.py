@@ -72,13 +72,20 @@ def _names(city: Mapping[str, Any]) -> Iterator[str]:
     """Yield the spellings to look for: the name, Cyrillic ones, and Latin ones of the war's countries or large cities."""
     seen: set[str] = set()
     everywhere = city["countrycode"] == "UA"
-    for name in (city["name"], *city["alternatenames"]):
+    bare = _without_marks(city["name"])
+    for name in (city["name"], bare, *city["alternatenames"]):
         plain = unicodedata.normalize("NFC", name.replace("”", "'").replace("’", "'").strip())
         if len(plain) < 3 or plain in seen:
             continue
-        if name == city["name"] or _CYRILLIC.fullmatch(plain) or _is_wanted(plain, everywhere):
+        if name in (city["name"], bare) or _CYRILLIC.fullmatch(plain) or _is_wanted(plain, everywhere):
             seen.add(plain)
             yield plain
+
+
+def _without_marks(name: str) -> str:
+    """Return a Latin name as newspapers write it: "Rafah" of "Rafaḩ"."""
+    decomposed = unicodedata.normalize("NFD", name)
+    return "".join(character for character in decomposed if not unicodedata.combining(character)).strip("‘’'")
 
 
 @cache

@@ -2,30 +2,54 @@
 
 from typing import Final
 
+import regex
+
 from services.extractor.entities.context import opens_sentence
 from services.extractor.entities.document import Document, Span
-from services.extractor.entities.runs import Run, cue_before, free_runs
+from services.extractor.entities.runs import Run, cue_before, cue_of_list, free_runs
 from services.extractor.entities.slugs import slug
 from shared.models import EntityType
 
-_KINDS: Final = {"ORG": EntityType.ORG, "LOC": EntityType.LOC, "WEAPON": EntityType.WEAPON}
+_KINDS: Final = {"ORG": EntityType.ORG, "LOC": EntityType.LOC, "PLACE": EntityType.LOC, "WEAPON": EntityType.WEAPON}
+_ABBREVIATED: Final = regex.compile(r"\p{Lu}{3,6}")
 _MAX_WORDS: Final = 5
 _SHORTEST: Final = 2
 _COMPASS: Final = frozenset(("Bắc", "Nam", "Tây", "Trung", "Đông", "East", "North", "South", "West"))
 
 
 def name_by_cues(document: Document) -> None:
-    """Add the free names that a class word leads to or follows."""
+    """Add the free names that a class word leads to or follows, and abbreviations, which are organisations."""
     for run in list(free_runs(document)):
         kind = _kind(document, run)
-        if kind is not None and len(run.words) <= _MAX_WORDS and _names(document, run):
+        if _is_abbreviation(document, run):
+            document.add(_abbreviation(document, run, kind or EntityType.ORG))
+        elif kind is not None and len(run.words) <= _MAX_WORDS and _names(document, run):
             name = run.text(document)
             document.add(Span(run.start, run.end, kind, f"{kind.value.lower()}:{slug(name)}", name, "class-word", name))
+
+
+def _is_abbreviation(document: Document, run: Run) -> bool:
+    """Return whether a run is one unknown abbreviation among words that are not all capitals: "theo NABU"."""
+    word = run.words[0]
+    if len(run.words) > 1 or not word.isupper() or not _ABBREVIATED.fullmatch(word):
+        return False
+    return word not in document.grammar.abbreviations and not document.shouted(run.start, run.end)
+
+
+def _abbreviation(document: Document, run: Run, kind: EntityType) -> Span:
+    """Return the mention of an abbreviation; in brackets behind a name of its kind it stands for the same."""
+    name = run.words[0]
+    whole = document.span_ending(run.start - 2) if document.text[run.start - 2 : run.start] == " (" else None
+    if whole is not None and whole.type is kind:
+        return Span(run.start, run.end, kind, whole.canonical, whole.label, "abbreviation", name)
+    return Span(run.start, run.end, kind, f"{kind.value.lower()}:{slug(name)}", name, "abbreviation", name)
 
 
 def _names(document: Document, run: Run) -> bool:
     """Return whether a run can name something: no compass point, no single letter or Vietnamese syllable ("Nguồn: Tổng hợp")."""
     if _COMPASS.issuperset(run.words) or run.end - run.start < _SHORTEST:
+        return False
+    if all(word.isupper() for word in run.words) and document.shouted(run.start, run.end):
         return False
     return not (
         document.language == "vi" and len(run.words) == 1 and document.grammar.is_vietnamese_given(run.words[0])
@@ -33,7 +57,7 @@ def _names(document: Document, run: Run) -> bool:
 
 
 def _kind(document: Document, run: Run) -> EntityType | None:
-    cue = cue_before(document, run.start)
+    cue = cue_before(document, run.start) or cue_of_list(document, run.start)
     if cue is not None and cue.kind in _KINDS:
         return _KINDS[cue.kind]
     if opens_sentence(document.text, run.start):

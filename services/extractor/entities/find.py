@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.extractor.entities.bodies import join_institutions, name_agencies, name_units
+from services.extractor.entities.bodies import join_institutions, name_agencies, name_english_bodies, name_units
 from services.extractor.entities.choose import choose_names
 from services.extractor.entities.cued import name_by_cues
 from services.extractor.entities.document import Document
@@ -34,6 +34,7 @@ def find_entities(text: str, *, language: str, knowledge: Knowledge) -> list[Fou
     choose_names(document)
     join_institutions(document, knowledge.countries)
     name_agencies(document, knowledge.countries)
+    name_english_bodies(document)
     name_units(document)
     name_weapons(document, knowledge.weapons)
     name_persons(document, knowledge.people)

@@ -40,6 +40,7 @@ class Grammar:
     vietnamese_surnames: frozenset[str]
     vietnamese_given: frozenset[str]
     openers: frozenset[str]
+    abbreviations: frozenset[str]
 
     def is_vietnamese_given(self, word: str) -> bool:
         """Return whether a word can be a syllable of a Vietnamese name: listed, or capitalised with Vietnamese marks."""
@@ -55,7 +56,7 @@ def read_grammar() -> Grammar:
     surnames, middle, given = (frozenset(names["vietnamese"][part]) for part in ("surnames", "middle", "given"))
     openers = frozenset(word for words in names["openers"].values() for word in words)
     cues = (*_cues(), *_institutions(), *_first_names(names["first"]))
-    return Grammar(cues, surnames | middle, surnames, given, openers)
+    return Grammar(cues, surnames | middle, surnames, given, openers, frozenset(names["abbreviations"]))
 
 
 def _cues() -> Iterator[tuple[str, str | None, Cue]]:

@@ -18,6 +18,7 @@ _RUSSIAN: Final = frozenset("ёъыэ")
 _UKRAINIAN: Final = frozenset("ґєії'")
 _ADJECTIVE_ENDS: Final = ("ий", "ый", "ой", "ая", "яя", "ое", "ее", "ська", "цька", "не", "ське", "на")
 _WORD: Final = regex.compile(r"(?<![\p{L}'])[А-ЯЁІЇЄҐ][А-Яа-яЁёІіЇїЄєҐґ']+")
+_SECOND_HALF: Final = regex.compile(r"-[А-ЯЁІЇЄҐ][А-Яа-яЁёІіЇїЄєҐґ']+")
 _LONGEST_ENDING: Final = 5
 _MAX_COMBINATIONS: Final = 9
 
@@ -55,17 +56,23 @@ class Inflections(Generic[P]):
     def find(self, text: str) -> Iterator[tuple[int, int, list[P]]]:
         """Yield start, end and payloads of every case form in an aligned text, in capitals too."""
         for match in _WORD.finditer(text):
-            word = match.group()
-            shouted = word.isupper()
-            plain = word[0] + word[1:].lower() if shouted else word
-            found: dict[int, list[P]] = {}
-            for length in range(max(2, len(plain) - _LONGEST_ENDING), len(plain) + 1):
-                for name, kind, tongue, payload in self._by_stem.get(plain[:length], ()):
-                    end = _match(text, match.start(), name, kind, tongue, shouted)
-                    if end:
-                        found.setdefault(end, []).append(payload)
-            for end, payloads in found.items():
-                yield match.start(), end, payloads
+            second = _SECOND_HALF.match(text, match.end())
+            yield from self._forms_at(text, match.start(), match[0])
+            if second:
+                yield from self._forms_at(text, match.start(), match[0] + second[0])
+
+    def _forms_at(self, text: str, start: int, word: str) -> Iterator[tuple[int, int, list[P]]]:
+        """Yield the case forms that begin with a word: a whole one, or both halves of one like "Тель-Авиве"."""
+        shouted = word.isupper()
+        plain = "-".join(part[0] + part[1:].lower() for part in word.split("-")) if shouted else word
+        found: dict[int, list[P]] = {}
+        for length in range(max(2, len(plain) - _LONGEST_ENDING), len(plain) + 1):
+            for name, kind, tongue, payload in self._by_stem.get(plain[:length], ()):
+                end = _match(text, start, name, kind, tongue, shouted)
+                if end:
+                    found.setdefault(end, []).append(payload)
+        for end, payloads in found.items():
+            yield start, end, payloads
 
 
 def _match(text: str, start: int, name: str, kind: EntityType, language: str, shouted: bool) -> int:

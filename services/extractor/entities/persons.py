@@ -16,6 +16,7 @@ People = Mapping[str, tuple[str, str]]
 
 _INITIALS: Final = regex.compile(r"(?<![\p{L}.])(?:\p{Lu}\.[ -]?){1,3}$")
 _ENDING: Final = regex.compile(r"(?<=[a-z]{3})(?:ogo|omu|imu|ovi|evi|iem|em|im|om|oi|oiu|iu|ia|u|a|e|i|o)$")
+_ARTICLE: Final = regex.compile(r"^(?:al|el|as|аль|эль|ас|ель)-", regex.IGNORECASE)
 _WORD_BEFORE: Final = regex.compile(r"(?<![\w'-])(\p{Lu}[\p{L}'-]+) $")
 
 
@@ -114,10 +115,14 @@ def _drop_places_in_names(document: Document) -> None:
         ):
             document.remove(span)
     for word in document.capitals:
-        if document.is_free(word.start, word.end) and (word.start, word.end) in document.cues.first_names:
-            place = document.spans.get(word.end + 1)
-            if place and place.type is EntityType.LOC and " " not in document.text[place.start : place.end]:
-                document.remove(place)
+        place = document.spans.get(word.end + 1)
+        if place is None or place.type is not EntityType.LOC or not document.is_free(word.start, word.end):
+            continue
+        first = (word.start, word.end) in document.cues.first_names
+        cue = document.cues.left.get(word.start - 1)
+        named = cue is not None and cue.kind in ("ORG", "WEAPON") and not place.sure
+        if named or (first and " " not in document.text[place.start : place.end]):
+            document.remove(place)
 
 
 def _without_opener(document: Document, run: Run) -> Run:
@@ -184,7 +189,7 @@ def _surnames(document: Document) -> dict[str, Span]:
     for span in document.in_order():
         name = document.text[span.start : span.end]
         if span.type is EntityType.PERSON and " " in name:
-            words = [stem(word) for word in name.split(" ")]
+            words = [stem(_ARTICLE.sub("", word)) for word in name.split(" ")]
             found.setdefault(" ".join(words), span)
             found.setdefault(words[-1], span)
     return found

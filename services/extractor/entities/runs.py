@@ -17,6 +17,9 @@ _LINK: Final = regex.compile(r"(?:,? ?(?:của|of the|of|thuộc)?[ ]?[\"“«(]
 _TOUCH: Final = regex.compile(r"(?:,? ?[\"“«(]?|: ?)$")
 _LONGEST_LINK: Final = 9
 _MAX_SKIPPED: Final = 3
+_BETWEEN: Final = frozenset((EntityType.LOC, EntityType.ORG))
+_LIST_LINK: Final = regex.compile(r"(?:, | (?:và|cùng|hay|hoặc|and|or|и|или|та|і|й|або) |, (?:and|và|и|та) )[\"“«]?$")
+_MAX_LISTED: Final = 8
 
 
 class Run(NamedTuple):
@@ -72,6 +75,8 @@ def _may_name(document: Document, word: Capital, inside: bool) -> bool:
             return False
         if cue.side in ("left", "head") and (end > word.end or opening):
             return False
+        if cue.kind == "PERSON" and cue.side == "left" and not inside and document.language == "en":
+            return False
     return len(word.text) > 1 or word.text.isupper()
 
 
@@ -83,7 +88,7 @@ def cue_before(document: Document, start: int) -> Cue | None:
         if cue is not None:
             return cue
         span = document.span_ending(position)
-        if span is None or span.type is EntityType.PERSON:
+        if span is None or span.type not in _BETWEEN:
             return None
         link = _LINK.search(document.text, max(0, span.start - _LONGEST_LINK), span.start)
         position = link.start() if link else span.start
@@ -96,3 +101,20 @@ def _touching(text: str, start: int) -> int:
         return start - 1
     link = _TOUCH.search(text, max(0, start - _LONGEST_LINK), start)
     return link.start() if link else start
+
+
+def cue_of_list(document: Document, start: int) -> Cue | None:
+    """Return the left cue of the list whose later member starts here: "các làng A, B và C", "tên lửa A và B"."""
+    kind: EntityType | None = None
+    for _ in range(_MAX_LISTED):
+        link = _LIST_LINK.search(document.text, max(0, start - _LONGEST_LINK), start)
+        before = document.span_ending(link.start()) if link else None
+        if before is None and link:
+            before = document.span_ending(link.start() - 1)
+        if before is None or kind not in (None, before.type):
+            return None
+        kind, start = before.type, before.start
+        cue = cue_before(document, start)
+        if cue is not None:
+            return cue if cue.kind == kind.value else None
+    return None

@@ -18,6 +18,11 @@ Systems = Mapping[str, tuple[str, str]]
 _VERSION: Final = regex.compile(
     r"(?:-\p{Lu}[\p{L}\d]{0,3}|-\d{1,3}\p{Lu}?| ?[AVMI]{1,2}\d{1,2}\p{Lu}?\d?)(?![\p{L}\d-])"
 )
+_INDEX: Final = regex.compile(r"(?<![\p{L}\d.-])\d{1,2}([AFKMSАФКМС])(\d{1,3})\p{Lu}?\d?(?![\p{L}\d])")
+_SHIP: Final = regex.compile(
+    r"(?<!\p{L})(?:BRP|HMAS|HMCS|HMS|JS|KRI|ROKS|TCG|USNS|USS) \p{Lu}[\p{L}.'-]*(?: \p{Lu}[\p{L}.'-]*){0,2}(?<![.'-])"
+)
+_LATIN_CLASS: Final = regex.compile(r"(?<![\p{L}\d.-])([A-Z]{1,5})-(\d{1,3})[A-Z]?\d?(?![\p{L}\d-])")
 _MODEL: Final = regex.compile(
     r"(?<![\p{L}\d.-])(\p{Lu}\p{L}{0,5})(-| )?(\d{1,4})(?:[-/]?[\p{Lu}\d]{1,4}|[a-z]\d?)?(?![\p{L}\d])"
 )
@@ -32,10 +37,20 @@ def name_weapons(document: Document, systems: Systems) -> None:
         version = _VERSION.match(document.text, span.end) if span.type is EntityType.WEAPON else None
         if version and document.is_free(span.end, version.end()):
             document.add(replace(span, end=version.end()))
+    for ship in _SHIP.finditer(document.text):
+        if not _is_known(document, ship.start(), ship.end()):
+            canonical = f"weapon:{slug(ship[0])}"
+            document.add(Span(ship.start(), ship.end(), EntityType.WEAPON, canonical, ship[0], "ship", ship[0]))
     for start, end, base in _designated(document):
         if document.is_free(start, end):
             canonical, label = systems.get(base, (f"weapon:{base}", document.text[start:end]))
             document.add(Span(start, end, EntityType.WEAPON, canonical, label, "designation", document.text[start:end]))
+
+
+def _is_known(document: Document, start: int, end: int) -> bool:
+    """Return whether an alias set names the ship, perhaps in other letters behind it: "USS Ross"."""
+    span = document.spans.get(start)
+    return span is not None and span.type is EntityType.WEAPON and span.end <= end
 
 
 def base_of(designation: str) -> str | None:
@@ -50,6 +65,11 @@ def base_of(designation: str) -> str | None:
 
 def _designated(document: Document) -> Iterator[tuple[int, int, str]]:
     """Yield start, end and base of what is written like a designation, or like any model number behind a weapon's word."""
+    for match in _INDEX.finditer(document.text):
+        yield match.start(), match.end(), slug(match[0])
+    for match in _LATIN_CLASS.finditer(document.text):
+        if match[1] not in _no_weapons():
+            yield match.start(), match.end(), _base(match[1], match[2])
     for match in _MODEL.finditer(document.text):
         start, end = match.span()
         known = _prefixes().get(match[1])
@@ -76,3 +96,9 @@ def _prefixes() -> dict[str, tuple[str, bool]]:
         for latin, forms in table[part].items()
         for form in (latin, *forms)
     }
+
+
+@cache
+def _no_weapons() -> frozenset[str]:
+    """Return the letters before a hyphen and a number that stand for something else than a weapon."""
+    return frozenset(read_table("designations.yaml")["other"])

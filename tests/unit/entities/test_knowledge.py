@@ -125,7 +125,7 @@ def test_shipped_files_are_sorted(path: Path) -> None:
 def test_shipped_sets_are_many_and_of_all_kinds() -> None:
     sets = [item for path in alias_files(CONFIG / "aliases") for item in quick_load(path, AliasFile).sets]
     assert len(sets) >= 600
-    assert {item.type for item in sets} >= set(EntityType) - {EntityType.EVENT}
+    assert {item.type for item in sets} == set(EntityType)
 
 
 def test_shipped_watchlist_has_the_named_keywords(knowledge: Knowledge) -> None:
