@@ -29,6 +29,7 @@ COMMANDS: Final[dict[str, str]] = {
     "plan": "plan",
     "run": "services",
     "schemas": "contracts",
+    "spikes": "spikes",
     "topics": "contracts",
     "up": "local",
 }

@@ -51,11 +51,11 @@ class AlertRule(Model):
 
     enabled: bool = True
     sensitivity: Sensitivity = Sensitivity.NORMAL
-    windows: Annotated[tuple[Hours, ...], Field(min_length=1)] = ALL_WINDOWS
+    windows: tuple[Hours, ...] = ALL_WINDOWS
     min_stories: Annotated[int, Field(ge=2)] = 3
     min_sources: Annotated[int, Field(ge=1)] = 3
-    warning_at: Annotated[float, Field(gt=1)] = 4.0
-    critical_at: Annotated[float, Field(gt=1)] = 10.0
+    warning_at: Annotated[float, Field(ge=1)] = 4.0
+    critical_at: Annotated[float, Field(ge=1)] = 10.0
     silence: bool = True
     quiet_hours: Annotated[str, Field(pattern=_CLOCK_RANGE)] | None = None
     timezone: str = "Asia/Ho_Chi_Minh"

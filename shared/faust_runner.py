@@ -23,7 +23,7 @@ from shared.errors import Transient
 from shared.kafka_clients import HEARTBEAT_INTERVAL_MS, SESSION_TIMEOUT_MS, wait_for_broker
 from shared.service import Service
 from shared.settings import Settings
-from shared.stage import Outcome, Record, Stage
+from shared.stage import Outcome, Processor, Record
 from shared.topics import MAX_DERIVED_BYTES, MEBIBYTE
 
 BATCH: Final = 200
@@ -44,7 +44,7 @@ Rows = MutableMapping[str, str]
 class Stateless:
     """A stage without state."""
 
-    stage: Stage[Any]
+    stage: Processor
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Stateful:
     name: str
     table: str
     partitions: int
-    build: Callable[[Rows], tuple[Stage[Any], Callable[[], None]]]
+    build: Callable[[Rows], tuple[Processor, Callable[[], None]]]
 
 
 @dataclass
@@ -146,7 +146,7 @@ class StageRunner:
         self.app.agent(topic, name=self.name, concurrency=1)(self._work)
         self._register_health(service)
 
-    def _with_table(self, worker: Stateful) -> Stage[Any]:
+    def _with_table(self, worker: Stateful) -> Processor:
         rows = self.app.Table(
             worker.table, partitions=worker.partitions, key_type=str, value_type=str, options=_ROCKSDB_OPTIONS
         )

@@ -76,6 +76,11 @@ DEDUP_WINDOW_ROWS: Final = Gauge("frontwire_dedup_window_rows", "Articles in the
 DEDUP_CANDIDATES_CAPPED: Final = Counter(
     "frontwire_dedup_candidates_capped_total", "Candidate keys and candidates left out at a cap.", registry=REGISTRY
 )
+ALERT_CLOCK: Final = Gauge(
+    "frontwire_alert_clock_timestamp_seconds",
+    "The detector's time: how far the log has been judged.",
+    registry=REGISTRY,
+)
 INDEX_PAUSED: Final = Gauge(
     "frontwire_index_paused", "1 while the indexer waits for Elasticsearch.", ["stage"], registry=REGISTRY
 )

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Generic, Protocol, TypeVar
 
 import structlog
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from shared import headers as record_headers
 from shared.errors import MAX_CONSECUTIVE_BUGS, Drop, Reason, Rejected, Transient
@@ -124,6 +124,21 @@ class Guard:
         return refuse(record, self.source, self.stage, refusal, self.clock())
 
 
+class Processor(Protocol):
+    """What a runner drives: a name, the topic it reads, and what becomes of one record."""
+
+    @property
+    def name(self) -> str:
+        """The stage's name: its consumer group and its metrics carry it."""
+
+    @property
+    def source(self) -> Topic:
+        """The topic the stage reads."""
+
+    def process(self, record: Record) -> Outcome:
+        """Return what becomes of one record; raises `Transient` to see it again."""
+
+
 @dataclass
 class Stage(Generic[In]):
     """One worker stage: reads `source` as `model`, applies the pure `transform`, writes its results to `sink`.
@@ -166,14 +181,14 @@ class Stage(Generic[In]):
         return Outcome(outputs=(Outgoing(self.sink, partition, record.key, None, record.headers),))
 
 
-def decode(record: Record, model: type[M]) -> M:
-    """Return the record's value as a model; raises `Rejected` with the reason when it cannot be read."""
+def decode(record: Record, model: type[M] | TypeAdapter[T]) -> M | T:
+    """Return the record's value as a model, or as one of several; raises `Rejected` with the reason when it cannot be read."""
     major = record_headers.major_version(record.headers)
     if major is not None and major > _SUPPORTED_MAJOR:
         raise Rejected(Reason.UNSUPPORTED_SCHEMA, f"major version {major}, this stage reads {_SUPPORTED_MAJOR}")
     value = record.value or b""
     try:
-        return model.model_validate_json(value)
+        return model.validate_json(value) if isinstance(model, TypeAdapter) else model.model_validate_json(value)
     except ValidationError as error:
         raise _rejection(value, error) from None
 

@@ -44,6 +44,7 @@ SERVICES: Final = (
     Job("sketch", "services.deduplicator", ("sketch",)),
     Job("decide", "services.deduplicator", ("decide",)),
     Job("indexer", "services.indexer"),
+    Job("alerter", "services.alerter"),
 )
 
 

@@ -97,7 +97,7 @@ ARTICLES_UNIQUE: Final = Topic(
     key="article_id",
     partitions=6,
     producer="decide",
-    consumers=("indexer",),
+    consumers=("alerter", "indexer"),
     retention=timedelta(days=90),
     compact=True,
 )
@@ -107,7 +107,7 @@ FEED_STATE: Final = Topic(
     key="host|feed or host|feed|item",
     partitions=6,
     producer="fetcher",
-    consumers=("fetcher", "indexer"),
+    consumers=("fetcher", "alerter", "indexer"),
     retention=None,
     compact=True,
     max_message_bytes=MEBIBYTE,
@@ -138,7 +138,7 @@ ALERTS: Final = Topic(
     key="alert_id",
     partitions=6,
     producer="alerter",
-    consumers=(),
+    consumers=("indexer",),
     retention=None,
     compact=True,
     max_message_bytes=MEBIBYTE,
@@ -164,6 +164,17 @@ DEDUP_CHANGELOG: Final = Topic(
     compact=True,
     max_message_bytes=MEBIBYTE,
 )
+DETECT_CHANGELOG: Final = Topic(
+    name="frontwire-detect-alerter-state-changelog",
+    model=None,
+    key="place/chunk",
+    partitions=1,
+    producer="alerter",
+    consumers=("alerter",),
+    retention=None,
+    compact=True,
+    max_message_bytes=MEBIBYTE,
+)
 
 PIPELINE: Final = (
     ARTICLES_RAW,
@@ -173,8 +184,10 @@ PIPELINE: Final = (
     ARTICLES_UNIQUE,
     FEED_STATE,
     PAGES_TO_FETCH,
+    KEYWORD_HITS,
+    ALERTS,
 )
-INTERNAL: Final = (DEDUP_CHANGELOG,)
+INTERNAL: Final = (DEDUP_CHANGELOG, DETECT_CHANGELOG)
 
 
 def dead_letter_topic(source: Topic) -> Topic:

@@ -2,13 +2,16 @@
 
 import hashlib
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from shared.alerts import AlertRule
 from shared.yaml_config import ConfigModel
+
+WATCHLIST: Final = "watchlist.yaml"
+"""The file's name in the configuration folder."""
 
 Term = Annotated[str, Field(min_length=2)]
 LanguageCode = Literal["en", "ru", "uk", "vi"]
@@ -22,8 +25,8 @@ class AlertSettings(AlertRule):
     @field_validator("windows")
     @classmethod
     def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if list(value) != sorted(set(value)):
-            raise ValueError("hours must ascend, each once")
+        if not value or list(value) != sorted(set(value)):
+            raise ValueError("one or more hours, ascending, each once")
         return value
 
     @field_validator("timezone")

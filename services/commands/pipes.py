@@ -15,7 +15,8 @@ Row = dict[str, Any]
 T = TypeVar("T")
 
 
-def _rows() -> Iterator[Row]:
+def read_rows() -> Iterator[Row]:
+    """Yield the objects of standard input; what is none ends the command with its line."""
     for number, line in enumerate(sys.stdin.buffer, 1):
         if not line.strip():
             continue
@@ -28,7 +29,8 @@ def _rows() -> Iterator[Row]:
         yield row
 
 
-def _write(rows: Iterable[Row]) -> None:
+def write_rows(rows: Iterable[Row]) -> None:
+    """Write objects to standard output as they come."""
     for row in rows:
         sys.stdout.buffer.write(orjson.dumps(row) + b"\n")
     sys.stdout.buffer.flush()
@@ -36,7 +38,7 @@ def _write(rows: Iterable[Row]) -> None:
 
 def _guarded(transform: Callable[[Row], T]) -> Iterator[T]:
     """Yield what a transform makes of each document; one that it cannot read ends the command with its number and id."""
-    for number, row in enumerate(_rows(), 1):
+    for number, row in enumerate(read_rows(), 1):
         try:
             yield transform(row)
         except (KeyError, TypeError, ValueError, Rejected) as error:
@@ -55,7 +57,7 @@ def normalise() -> None:
     from services.normaliser.rules import load_rules
 
     rules = load_rules([load_settings().config_dir / "rules"])
-    _write(_guarded(lambda row: normalise_document(row, rules)))
+    write_rows(_guarded(lambda row: normalise_document(row, rules)))
 
 
 @click.command()
@@ -68,7 +70,7 @@ def annotate() -> None:
     from services.extractor.entities import load_knowledge
 
     knowledge = load_knowledge(load_settings().config_dir)
-    _write(_guarded(lambda row: annotate_document(row, knowledge)))
+    write_rows(_guarded(lambda row: annotate_document(row, knowledge)))
 
 
 @click.command()
@@ -82,4 +84,4 @@ def cluster() -> None:
     from services.deduplicator.cluster import cluster_articles
 
     prepare = make_prepare(load_settings().config_dir)
-    _write(cluster_articles(pair for pairs in _guarded(prepare) for pair in pairs))
+    write_rows(cluster_articles(pair for pairs in _guarded(prepare) for pair in pairs))

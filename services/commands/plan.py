@@ -11,6 +11,7 @@ import orjson
 from rich.progress import track
 
 from services.commands.common import err, fail, json_option, out, print_json, print_table
+from services.commands.plan_keyword import keyword
 from shared.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ examples_option = click.option(
 @click.group()
 def plan() -> None:
     """Show what a change would do to past articles before it is applied; nothing is written."""
+
+
+plan.add_command(keyword)
 
 
 @plan.command()

@@ -9,6 +9,7 @@ from shared.settings import load_settings
 
 # The folder of the code and the arguments of its run(); imported only when run, so that none pays for the libraries of another.
 RUNNERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "alerter": ("alerter", ()),
     "decide": ("deduplicator", ("decide",)),
     "deduplicator": ("deduplicator", ()),
     "extractor": ("extractor", ()),

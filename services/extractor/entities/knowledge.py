@@ -19,10 +19,10 @@ from services.extractor.entities.tables import quick_load
 from services.extractor.entities.weapons import base_of
 from services.extractor.watchlist import Watchlist, load_watchlist
 from shared.models import EntityType
+from shared.watchlist import WATCHLIST
 from shared.yaml_config import ConfigError, Problem, line_of, read_text
 
 ALIASES: Final = "aliases"
-WATCHLIST: Final = "watchlist.yaml"
 
 _Located = tuple[Path, int, AliasSet]
 

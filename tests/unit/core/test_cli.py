@@ -115,7 +115,7 @@ def test_the_first_help_names_where_to_begin() -> None:
     [
         (["flow"], "No such command 'flow'"),
         (["run"], "Missing argument"),
-        (["run", "kafka"], "'kafka' is not one of 'decide', 'deduplicator'"),
+        (["run", "kafka"], "'kafka' is not one of 'alerter', 'decide', 'deduplicator'"),
         (["follow", "absent.txt"], "File 'absent.txt' does not exist"),
         (["follow", "docs"], "is a directory"),
         (["ingest"], "Missing argument"),
