@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, str]] = {
     "feeds": "feeds",
     "fetch": "fetching",
     "follow": "following",
+    "index": "index",
     "ingest": "ingestion",
     "normalise": "pipes",
     "plan": "plan",

@@ -1,0 +1,145 @@
+"""The index on the real Elasticsearch: templates and their differences, fields that are lacking, the move to a new mapping."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from services.commands.common import project_folder
+from services.indexer import elastic, templates
+from services.indexer.article import IndexedArticle
+from services.indexer.elastic import Delivery, Result
+from services.indexer.rebuild import rebuild
+from services.indexer.templates import Templates
+from services.indexer.transform import document, index_name
+from shared.errors import Transient
+from shared.settings import Settings
+
+pytestmark = pytest.mark.engines
+
+FOLDER = project_folder() / "deploy/elasticsearch"
+FULL = IndexedArticle.model_validate_json(
+    (project_folder() / "schemas/examples/articles-unique-v1/full.json").read_text(encoding="utf-8")
+)
+NAME = index_name(FULL)
+NOW = datetime(2025, 11, 22, 4, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def client(engines: Settings) -> Iterator[Elasticsearch]:
+    """A cluster without our templates and indices."""
+    made = elastic.connect(engines)
+    forget(made)
+    yield made
+    forget(made)
+    made.close()
+
+
+def forget(client: Elasticsearch) -> None:
+    indices = list(client.indices.get(index="news-*,rebuilt-*").body)
+    if indices:
+        client.indices.delete(index=indices)
+    for name in templates.load(FOLDER).indices:
+        client.options(ignore_status=404).indices.delete_index_template(name=name)
+
+
+def article(number: int) -> IndexedArticle:
+    return FULL.model_copy(update={"article_id": f"{number:032x}", "title": f"Bản tin số {number}"})
+
+
+def put(client: Elasticsearch, *articles: IndexedArticle, version: int = 7) -> list[Result]:
+    items = [elastic.index_item(NAME, made.article_id, version, document(made, indexed_at=NOW)) for made in articles]
+    sent = Delivery(client, items).send()
+    return [sent.result(item)[0] for item in items]
+
+
+def ids(client: Elasticsearch) -> list[str]:
+    client.indices.refresh(index="news-articles")
+    return sorted(hit["_id"] for hit in client.search(index="news-articles", size=100)["hits"]["hits"])
+
+
+def applied(client: Elasticsearch) -> Templates:
+    shipped = templates.load(FOLDER)
+    templates.apply(client, templates.changes(client, shipped))
+    return shipped
+
+
+def test_what_is_applied_differs_no_more_and_a_slip_is_shown(client: Elasticsearch) -> None:
+    shipped = applied(client)
+    assert templates.changes(client, shipped) == []
+    body = json.loads(json.dumps(shipped.indices["news-feeds"]))
+    body["template"]["mappings"]["properties"]["failures"]["type"] = "keyword"
+    client.indices.put_index_template(name="news-feeds", **body)
+    (change,) = templates.changes(client, shipped)
+    assert change.lines == ("template.mappings.properties.failures.type: keyword -> integer",)
+
+
+def test_an_index_learns_new_fields_and_one_of_another_type_is_named(client: Elasticsearch) -> None:
+    client.indices.create(index=NAME, mappings={"dynamic": "strict", "properties": {"title": {"type": "long"}}})
+    shipped = applied(client)
+    assert templates.lacking(client, shipped) == [f"{NAME} holds as another type: title"]
+    types = templates.field_types(client.indices.get_mapping(index=NAME)[NAME]["mappings"])
+    assert types.keys() == shipped.fields("news-articles").keys()
+
+
+def test_a_rebuild_keeps_versions_and_leaves_no_gap(client: Elasticsearch) -> None:
+    shipped = applied(client)
+    assert set(put(client, *(article(number) for number in range(6)))) == {Result.DONE}
+    seen: list[int] = []
+
+    def meanwhile(copied: int) -> None:
+        seen.append(int(client.count(index="news-articles")["count"]))
+        if len(seen) == 1:
+            put(client, article(1).model_copy(update={"title": "Bản mới"}), version=8)
+            put(client, article(9))
+            Delivery(client, [elastic.delete_item(NAME, article(2).article_id, 9)]).send()
+            client.indices.refresh(index=NAME)
+
+    done = rebuild(client, shipped, "news-articles", NAME, meanwhile)
+    assert (done.documents, done.removed) == (6, 1)
+    assert seen == [6, 6]
+    assert list(client.indices.get_alias(index="news-articles")) == [done.index]
+    assert ids(client) == [article(number).article_id for number in (0, 1, 3, 4, 5, 9)]
+    newest = client.get(index=NAME, id=article(1).article_id)
+    assert (newest["_version"], newest["_source"]["title"]) == (8, "Bản mới")
+    assert put(client, article(1)) == [Result.STALE]
+    assert put(client, article(10)) == [Result.DONE]
+    again = rebuild(client, shipped, "news-articles", NAME, lambda copied: None)
+    assert (again.documents, again.removed) == (7, 0)
+    assert list(client.indices.get(index="rebuilt-*,news-articles-*")) == [again.index]
+
+
+def test_a_rebuild_that_fails_leaves_everything_as_it_was(client: Elasticsearch) -> None:
+    applied(client)
+    put(client, article(1))
+    broken: Any = templates.load(FOLDER)
+    broken.indices["news-articles"]["template"]["mappings"]["properties"]["title"] = {"type": "long"}
+    with pytest.raises(Transient, match="not taken by the new index"):
+        rebuild(client, broken, "news-articles", NAME, lambda copied: None)
+    assert list(client.indices.get(index="rebuilt-*,news-articles-*")) == [NAME]
+    assert put(client, article(2)) == [Result.DONE]
+    assert len(ids(client)) == 2
+
+
+def test_old_indices_are_removed_by_the_month_in_their_name(client: Elasticsearch) -> None:
+    shipped = applied(client)
+    for name in ("news-articles-2020.01", "news-articles-2025.11", "news-feeds-current", "news-dead-letters-2025.01"):
+        client.indices.create(index=name)
+    now = datetime(2025, 11, 22, tzinfo=UTC)
+    assert sorted(templates.remove_old(client, shipped, now)) == ["news-articles-2020.01", "news-dead-letters-2025.01"]
+    assert templates.remove_old(client, shipped, now + timedelta(days=1)) == []
+
+
+def test_a_write_block_is_waited_for(client: Elasticsearch) -> None:
+    applied(client)
+    put(client, article(1))
+    client.indices.put_settings(index=NAME, settings={"index.blocks.write": True})
+    sent = Delivery(client, [elastic.index_item(NAME, "2" * 32, 1, document(article(2), indexed_at=NOW))])
+    with pytest.raises(Transient, match="cluster_block_exception"):
+        sent.send()
+    client.indices.put_settings(index=NAME, settings={"index.blocks.write": None})
+    sent.send()
+    assert len(ids(client)) == 2
