@@ -30,6 +30,7 @@ COMMANDS: Final[dict[str, str]] = {
     "plan": "plan",
     "run": "services",
     "schemas": "contracts",
+    "search": "search",
     "spikes": "spikes",
     "topics": "contracts",
     "up": "local",

@@ -22,12 +22,12 @@ _HIGHEST_SCORE: Final = 300.0
 # Named one by one: a field that a model gains is no field of the index until its template has it.
 _ALERT_FIELDS: Final = {
     "alert_id", "articles", "cluster_ids", "config_hash", "coverage", "detector_version", "group", "keyword", "kind", "late",
-    "opened_at", "opening", "peak", "reason_en", "reason_vi", "replay", "resolved_at", "rule_hash", "sequence", "severity", "state",
-    "subject", "updated_at",
+    "opened_at", "opening", "peak", "reason_en", "reason_vi", "replay", "resolved_at", "rule_hash", "sequence", "severity",
+    "state", "subject", "updated_at",
 }  # fmt: skip
 _FEED_FIELDS: Final = {
-    "failures", "feed", "items", "last_error", "last_error_detail", "last_full_get_at", "last_new_at", "last_success_at", "moved_to",
-    "next_visit_at", "period_seconds", "url",
+    "failures", "feed", "items", "last_error", "last_error_detail", "last_full_get_at", "last_new_at", "last_success_at",
+    "moved_to", "next_visit_at", "period_seconds", "url",
 }  # fmt: skip
 
 

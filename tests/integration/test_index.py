@@ -9,6 +9,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from services.commands.common import project_folder
+from services.commands.search import find
 from services.indexer import elastic, templates
 from services.indexer.article import IndexedArticle
 from services.indexer.elastic import Delivery, Result
@@ -16,6 +17,7 @@ from services.indexer.rebuild import rebuild
 from services.indexer.templates import Templates
 from services.indexer.transform import document, index_name
 from shared.errors import Transient
+from shared.kibana_links import Kibana
 from shared.settings import Settings
 
 pytestmark = pytest.mark.engines
@@ -131,6 +133,66 @@ def test_old_indices_are_removed_by_the_month_in_their_name(client: Elasticsearc
     now = datetime(2025, 11, 22, tzinfo=UTC)
     assert sorted(templates.remove_old(client, shipped, now)) == ["news-articles-2020.01", "news-dead-letters-2025.01"]
     assert templates.remove_old(client, shipped, now + timedelta(days=1)) == []
+
+
+def story(number: int, title: str, body: str, **more: Any) -> IndexedArticle:
+    made = {
+        "article_id": f"{number:032x}",
+        "title": title,
+        "body": body,
+        "story_id": f"s{number}",
+        "dates": [],
+        "entities": [],
+    }
+    return IndexedArticle.model_validate(FULL.model_dump() | made | more)
+
+
+def test_the_query_forms_of_an_operator(client: Elasticsearch) -> None:
+    """Accents optional with the exact form first, phrases exact, Cyrillic untouched, entities, event time, stories."""
+    applied(client)
+    october = [{"field": "body", "start": 0, "end": 4, "text": "tháng 10", "from": "2025-10-01", "to": "2025-10-31",
+                "kind": "month", "precision": "month", "rule": "r", "anchor": "publication"}]  # fmt: skip
+    ukraine = [{"canonical": "Q212", "label": "Ukraina", "type": "LOC", "text": "Ukraine"}]
+    put(
+        client,
+        story(1, "Quân đồn trú đầu hàng", "Họ đầu hàng sáng nay.", dates=october),
+        story(2, "Dau hang o Kupyansk", "Tin khong dau ve vu dau hang.", entities=ukraine),
+        story(3, "Hàng đầu", "Một nhà máy hàng đầu mở cửa."),
+        story(4, "У Києві знову світло", "Столиця України має світло."),
+        story(5, "Họ không đầu hàng", "Bản sao.", story_id="s1"),
+        story(6, "В Киеве свет", "Свет дали."),
+    )
+    client.indices.refresh(index="news-articles")
+
+    def stories(text: str) -> list[str]:
+        return [found["story_id"] for found in find(client, text, 10, Kibana("http://k:5601"))]
+
+    assert stories("dau hang")[0] == "s2"
+    assert stories("đầu hàng")[0] == "s1"
+    assert sorted(stories("dau hang")) == sorted(stories("đầu hàng")) == ["s1", "s2", "s3"]
+    assert stories('"đầu hàng"') == ["s1"]
+    assert stories('"dau hang"') == ["s2"]
+    assert stories("Києві") == ["s4"]
+    assert stories("Киеве") == ["s6"]
+    assert stories("entity:Q212") == stories("entity:Q212 dau") == ["s2"]
+    assert stories("event:2025-10") == stories("event:2025-10-07") == stories("event:2025") == ["s1"]
+    assert stories("event:2025-11") == []
+    (copied,) = find(client, '"đầu hàng"', 10, Kibana("http://k:5601"))
+    assert copied["articles"] == 2
+    assert "s1" in copied["links"]["discover"]
+
+    def typed(kql: str) -> list[str]:
+        """What Kibana makes of its bar: a lenient multi_match over the default fields, a match of a named field."""
+        name, _, value = kql.rpartition(":")
+        asked: dict[str, Any] = {"match": {name: value}} if name else {"multi_match": {"query": value, "lenient": True}}
+        return [hit["_source"]["story_id"] for hit in client.search(index="news-articles", query=asked)["hits"]["hits"]]
+
+    assert typed("dau hang")[0] == "s2"
+    assert set(typed("dau hang")) == {"s1", "s2", "s3"}
+    assert set(typed("đầu hàng")) == {"s1", "s3"}
+    assert typed("Києві") == ["s4"]
+    assert typed("entity:Q212") == ["s2"]
+    assert typed("event:2025-10") == ["s1"]
 
 
 def test_a_write_block_is_waited_for(client: Elasticsearch) -> None:
