@@ -15,6 +15,7 @@ from shared.yaml_config import ConfigError
 
 # Command to the module that holds it; imported only when used, so that none pays for the libraries of another.
 COMMANDS: Final[dict[str, str]] = {
+    "alerts": "alerts",
     "annotate": "pipes",
     "check": "configuration",
     "cluster": "pipes",

@@ -5,20 +5,23 @@ session timeout of 45 s stalls a restart, and the default reconnect backoff of 3
 """
 
 import threading
+import time
+from collections.abc import Iterator
 from typing import Any, Final
 
 import structlog
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from shared.settings import Settings
 from shared.stage import Outgoing, Record
-from shared.topics import MAX_DERIVED_BYTES
+from shared.topics import MAX_DERIVED_BYTES, Topic
 
 log = structlog.get_logger("frontwire.kafka")
 
 SESSION_TIMEOUT_MS: Final = 6_000
 HEARTBEAT_INTERVAL_MS: Final = 2_000
+_QUIET_SECONDS: Final = 15.0
 # A client that finds no broker says so after 3 s instead of 30: whoever waits for Kafka must still stop within 10 s.
 _CONNECT: Final = {"reconnect_backoff_ms": 100, "reconnect_backoff_max_ms": 1_000, "bootstrap_timeout_ms": 3_000}
 
@@ -99,6 +102,23 @@ def send(producer: KafkaProducer, message: Outgoing) -> Any:
         headers=list(message.headers),
         partition=message.partition,
     )
+
+
+def read_to_end(settings: Settings, topic: Topic, client_id: str) -> Iterator[Record]:
+    """Yield what a topic holds when the reading begins, each partition in its order; stops early when nothing comes for 15 s."""
+    consumer = make_consumer(settings, None, client_id)
+    try:
+        partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+        consumer.assign(partitions)
+        consumer.seek_to_beginning(*partitions)
+        ends = consumer.end_offsets(partitions)
+        until = time.monotonic() + _QUIET_SECONDS
+        while any(consumer.position(each) < ends[each] for each in partitions) and time.monotonic() < until:
+            for messages in consumer.poll(timeout_ms=500).values():
+                until = time.monotonic() + _QUIET_SECONDS
+                yield from (record_of(message) for message in messages)
+    finally:
+        consumer.close(autocommit=False)
 
 
 def record_of(message: Any) -> Record:

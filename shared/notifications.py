@@ -1,7 +1,6 @@
 """Records of the notifier: which message is about which alerts, and what each channel was told of it."""
 
 from enum import StrEnum
-from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
@@ -69,7 +68,7 @@ class Notification(Model):
     `received_at` is when the notifier first heard of it, by the wall clock.
     """
 
-    notification_id: Annotated[str, Field(min_length=1)]
+    notification_id: str
     received_at: AwareDatetime
     alerts: tuple[Alert, ...] = ()
     trouble: Trouble | None = None

@@ -45,6 +45,7 @@ SERVICES: Final = (
     Job("decide", "services.deduplicator", ("decide",)),
     Job("indexer", "services.indexer"),
     Job("alerter", "services.alerter"),
+    Job("notifier", "services.notifier"),
 )
 
 

@@ -138,7 +138,7 @@ ALERTS: Final = Topic(
     key="alert_id",
     partitions=6,
     producer="alerter",
-    consumers=("indexer",),
+    consumers=("indexer", "notifier"),
     retention=None,
     compact=True,
     max_message_bytes=MEBIBYTE,
@@ -186,6 +186,7 @@ PIPELINE: Final = (
     PAGES_TO_FETCH,
     KEYWORD_HITS,
     ALERTS,
+    NOTIFICATIONS,
 )
 INTERNAL: Final = (DEDUP_CHANGELOG, DETECT_CHANGELOG)
 

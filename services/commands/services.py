@@ -16,6 +16,7 @@ RUNNERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "fetcher": ("fetcher", ()),
     "indexer": ("indexer", ()),
     "normaliser": ("normaliser", ()),
+    "notifier": ("notifier", ()),
     "sketch": ("deduplicator", ("sketch",)),
 }
 

@@ -32,11 +32,10 @@ from shared.service import Service, service
 from shared.settings import Settings
 from shared.stage import Guard, Outgoing, Record, decode
 from shared.topics import ALERTS, NOTIFICATIONS
-from shared.watchlist import WatchlistFile
+from shared.watchlist import WATCHLIST, WatchlistFile
 
 STAGE: Final = "notifier"
 GROUP: Final = "frontwire-notifier"
-WATCHLIST_FILE: Final = "watchlist.yaml"
 POLL_MS: Final = 200
 TICK_SECONDS: Final = 0.5
 SAVE_SECONDS: Final = 10.0
@@ -210,6 +209,8 @@ class Notifier:
         mine = _STATE in set(partitions)
         self._book = Book() if mine else None
         if mine:
+            # A copy that keeps its partitions over a rebalance keeps its pauses, too.
+            self._consumer.resume(_STATE)
             self._consumer.pause(*_ALERT_PARTITIONS)
             self._consumer.seek_to_beginning(_STATE)
         log.info("assigned", on_duty=mine)
@@ -245,9 +246,9 @@ def _now() -> datetime:
 
 def run(settings: Settings) -> None:
     """Run the notifier until SIGTERM. Raises `ConfigError` when channels.yaml or watchlist.yaml is wrong at the start."""
-    channels_path, watchlist_path = settings.config_dir / CHANNELS_FILE, settings.config_dir / WATCHLIST_FILE
+    channels_path, watchlist_path = settings.config_dir / CHANNELS_FILE, settings.config_dir / WATCHLIST
     channels = Reloading(CHANNELS_FILE, lambda: load_channels(channels_path), lambda: [channels_path])
-    rules = Reloading(WATCHLIST_FILE, lambda: _rules(watchlist_path), lambda: [watchlist_path])
+    rules = Reloading(WATCHLIST, lambda: _rules(watchlist_path), lambda: [watchlist_path])
     with service(STAGE, settings) as running:
         if wait_for_broker(settings, running.stopping):
             Notifier(running, channels, rules).run()

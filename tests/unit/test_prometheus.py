@@ -18,12 +18,14 @@ from tests.support.promql import Refused, known_series, labels_of
 PROJECT = project_folder()
 RUNBOOK = "docs/operations.md"
 VALUES = {
+    "outcome": frozenset({"delivered", "failed", "given_up"}),
     "job": frozenset({"frontwire"}),
     "reason": frozenset(reason.value for reason in Reason),
     "stage": frozenset(job.name for job in SERVICES),
 }
 # What an operator must hear of, by the metric that tells it.
 SUBJECTS = (
+    "frontwire_channel_failures",
     "frontwire_config_refused",
     "frontwire_dead_letters_total",
     "frontwire_feed_failures",
