@@ -265,7 +265,11 @@ class SketchedArticle(ExtractedArticle):
 
 
 class Decision(Model):
-    """Why an article is, or is not, a copy: the neighbour it was held against and every number that was looked at."""
+    """Why an article is, or is not, a copy: the neighbour it was held against and every number that was looked at.
+
+    `story_neighbour` is the article on the same event whose story it joined, `story_score` how alike their texts or terms are;
+    null when it is the first on its event, or joined its story as a copy.
+    """
 
     method: Literal["new", "exact", "near", "contained", "revision"]
     neighbour: str | None = None
@@ -273,6 +277,8 @@ class Decision(Model):
     containment: Score | None = None
     number_agreement: Score | None = None
     threshold: Score | None = None
+    story_neighbour: str | None = None
+    story_score: Score | None = None
     candidates: int = 0
     version: str
 

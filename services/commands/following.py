@@ -80,6 +80,8 @@ def _show(raw: RawArticle, parts: list[UniqueArticle]) -> None:
                 f"neighbour {decision.neighbour}, similarity {decision.similarity}, containment {decision.containment}, "
                 f"numbers {decision.number_agreement}, threshold {decision.threshold}"
             )
+        if decision.story_neighbour:
+            _line(f"story by {decision.story_neighbour}, score {decision.story_score}")
 
 
 def _show_normalised(article: UniqueArticle) -> None:

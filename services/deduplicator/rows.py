@@ -14,16 +14,17 @@ import numpy.typing as npt
 
 from services.deduplicator.sketching import MAX_WEIGHT, PERMUTATIONS, Features
 
-ROW_VERSION: Final = 1
+ROW_VERSION: Final = 2
 MAX_ANSWERS: Final = 3
 """Answers to earlier revisions that are kept, for messages that are delivered again after a crash."""
 
 Method = Literal["new", "exact", "near", "contained", "revision"]
 METHODS: Final[tuple[Method, ...]] = ("new", "exact", "near", "contained", "revision")
-_HEAD: Final = struct.Struct("<BQIIIII5B")
+_HEAD: Final = struct.Struct("<BQI?IIII5B")
 _ORDER: Final = struct.Struct("<BQ")
-_ANSWER: Final = struct.Struct("<8sQBBHHHHHHBB")
+_ANSWER: Final = struct.Struct("<8sQBBHHHHHHHBB")
 _ID_BYTES: Final = 17
+_NOBODY: Final = "0" * 32
 _NO_SCORE: Final = 0xFFFF
 _SCORE_STEPS: Final = 10_000
 
@@ -45,6 +46,8 @@ class Answer:
     containment: float | None
     number_agreement: float | None
     threshold: float | None
+    story_neighbour: str | None
+    story_score: float | None
     candidates: int
     version: int
     sequence: int
@@ -57,11 +60,13 @@ class Row:
     """One article in the window. Times are seconds since 1970; keys, terms and numbers are 32-bit hashes.
 
     `order` is its place in the one order of decisions, `entered` the window's time when it came in, `time` the article's own
-    time. `phrases_taken` and `story_taken` say, bit by bit, under which keys the index holds it.
+    time, and `dated` whether that is its publication. `phrases_taken` and `story_taken` say, bit by bit, under which keys the
+    index holds it.
     """
 
     order: int
     entered: int
+    dated: bool
     time: int
     shingles: int
     signature: npt.NDArray[np.uint8]
@@ -102,10 +107,10 @@ def short_terms(terms: npt.NDArray[np.uint64]) -> Words:
     return ((terms >> np.uint64(36)) << np.uint64(4) | weights).astype(np.uint32)
 
 
-def new_row(features: Features, *, cluster: str, story: str, time: int) -> Row:
+def new_row(features: Features, *, cluster: str, story: str, time: int, dated: bool) -> Row:
     """Return the row of an article that is about to enter the window, without a place in the order and without answers."""
     return Row(
-        order=0, entered=0, time=time, shingles=features.shingles, signature=features.signature,
+        order=0, entered=0, dated=dated, time=time, shingles=features.shingles, signature=features.signature,
         phrases=short(features.keys), phrases_taken=0, story_keys=np.empty(0, np.uint32), story_taken=0,
         terms=short_terms(features.terms), numbers=short(features.numbers),
         cluster=cluster, story=story, answers=(),
@@ -120,7 +125,7 @@ def answered(row: Row, answer: Answer) -> Row:
 def pack_row(row: Row) -> str:
     """Return the row as base64 text."""
     head = _HEAD.pack(
-        ROW_VERSION, row.order, row.entered, row.time, row.shingles, row.phrases_taken, row.story_taken,
+        ROW_VERSION, row.order, row.entered, row.dated, row.time, row.shingles, row.phrases_taken, row.story_taken,
         len(row.phrases), len(row.story_keys), len(row.terms), len(row.numbers), len(row.answers),
     )  # fmt: skip
     arrays = np.concatenate((row.phrases, row.story_keys, row.terms, row.numbers)).astype("<u4").tobytes()
@@ -132,7 +137,9 @@ def pack_row(row: Row) -> str:
 def unpack_row(text: str) -> Row:
     """Return the row in a base64 text; raises ValueError when it is not of this version."""
     data = base64.b64decode(text)
-    version, order, entered, time, shingles, phrases_taken, story_taken, *counts, answers = _HEAD.unpack_from(data)
+    version, order, entered, dated, time, shingles, phrases_taken, story_taken, *counts, answers = _HEAD.unpack_from(
+        data
+    )
     if version != ROW_VERSION:
         raise ValueError(f"row version {version}, this window reads {ROW_VERSION}")
     at = _HEAD.size
@@ -144,7 +151,7 @@ def unpack_row(text: str) -> Row:
     phrases, story_keys, terms, numbers = (words[end - count : end] for end, count in zip(ends, counts, strict=True))
     reader = _Reader(data, at)
     return Row(
-        order=order, entered=entered, time=time, shingles=shingles, signature=signature,
+        order=order, entered=entered, dated=dated, time=time, shingles=shingles, signature=signature,
         phrases=phrases, phrases_taken=phrases_taken, story_keys=story_keys, story_taken=story_taken,
         terms=terms, numbers=numbers, cluster=reader.article_id(), story=reader.article_id(),
         answers=tuple(reader.answer() for _ in range(answers)),
@@ -171,10 +178,10 @@ def _pack_answer(answer: Answer) -> bytes:
     head = _ANSWER.pack(
         answer.text, answer.fetched_ms, METHODS.index(answer.method), answer.version,
         _pack_score(answer.similarity), _pack_score(answer.containment), _pack_score(answer.number_agreement),
-        _pack_score(answer.threshold), answer.candidates, answer.sequence,
+        _pack_score(answer.threshold), _pack_score(answer.story_score), answer.candidates, answer.sequence,
         len(answer.duplicate_of), len(answer.linked_stories),
     )  # fmt: skip
-    ids = (answer.neighbour or "0" * 32, *answer.duplicate_of, *answer.linked_stories)
+    ids = (answer.neighbour or _NOBODY, answer.story_neighbour or _NOBODY, *answer.duplicate_of, *answer.linked_stories)
     return head + b"".join(map(pack_id, ids))
 
 
@@ -203,12 +210,13 @@ class _Reader:
             self._data, self._at
         )
         self._at += _ANSWER.size
-        neighbour = self.article_id()
-        similarity, containment, agreement, threshold = map(_unpack_score, scores)
+        neighbour, story_neighbour = self.article_id(), self.article_id()
+        similarity, containment, agreement, threshold, story_score = map(_unpack_score, scores)
         return Answer(
             text=text, fetched_ms=fetched_ms, method=METHODS[method],
-            neighbour=None if neighbour == "0" * 32 else neighbour,
+            neighbour=None if neighbour == _NOBODY else neighbour,
             similarity=similarity, containment=containment, number_agreement=agreement, threshold=threshold,
+            story_neighbour=None if story_neighbour == _NOBODY else story_neighbour, story_score=story_score,
             candidates=candidates, version=version, sequence=sequence,
             duplicate_of=tuple(self.article_id() for _ in range(copies)),
             linked_stories=tuple(self.article_id() for _ in range(stories)),

@@ -11,7 +11,7 @@ from typing import Final
 from services.deduplicator.rows import Row
 from services.deduplicator.sketching import MAX_NUMBERS
 
-DECISION_VERSION: Final = 1
+DECISION_VERSION: Final = 2
 
 BASE_CONTAINMENT: Final = 0.72
 NUMBERS_AGREE_CONTAINMENT: Final = 0.55
@@ -28,10 +28,17 @@ SAME_ARTICLE_SIZE: Final = 0.69
 MIN_SHINGLES: Final = 8
 """Texts of fewer shingles are copies only when they are the same text: nothing can be estimated from so few."""
 
-STORY_SIMILARITY: Final = 0.28
+STORY_SIMILARITY: Final = 0.24
 """Two articles are on one event when their terms, weighted by rarity, are at least so alike (cosine) …"""
-STORY_EVIDENCE: Final = 1.5
+STORY_EVIDENCE: Final = 0.2
 """… and the terms they share are so much rarer than common ones (sum over them, see `StoryIndex.likeness`)."""
+STORY_SIMILARITY_UNDATED: Final = 0.45
+STORY_EVIDENCE_UNDATED: Final = 3.0
+"""What is asked when one of the two has no date: they may be years apart, so one subject is not one event."""
+STORY_MEMBER: Final = 0.1
+"""An article on the same event is at least so alike (cosine) to a member of the story …"""
+STORY_SUPPORT: Final = 0.65
+"""… and to this share of its members: one digest, or one article on two events, brings no two stories together."""
 SHARED_TEXT: Final = 0.25
 """Two articles that share so much text word for word, a paragraph of background, need less likeness of terms …"""
 STORY_SIMILARITY_SHARING: Final = 0.2

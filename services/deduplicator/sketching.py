@@ -76,7 +76,7 @@ def sketch_words(words: Sequence[str], terms: Iterable[tuple[str, int]]) -> Sket
         version=SKETCH_VERSION,
         exact=exact_hash(words),
         signature=_encode(signature),
-        keys=_encode(np.concatenate((keys, _weighted(terms)))),
+        keys=_encode(np.concatenate((keys, hashed_terms(terms)))),
         numbers=_encode(np.sort(np.fromiter(map(_word_hash, numbers_of(words)), np.uint64))[:MAX_NUMBERS]),
         shingles=len(shingles),
     )
@@ -149,7 +149,8 @@ def _minima(runs: Hashes, permutations: int) -> Hashes:
     return minima.astype(np.uint64)
 
 
-def _weighted(terms: Iterable[tuple[str, int]]) -> Hashes:
+def hashed_terms(terms: Iterable[tuple[str, int]]) -> Hashes:
+    """Return weighted terms as a sketch holds them: the upper bits of a hash, the weight in the lowest four."""
     return np.fromiter((_word_hash(term) & ~MAX_WEIGHT | weight for term, weight in terms), np.uint64)
 
 

@@ -6,7 +6,10 @@ count as they stand, when they are capitalised inside a sentence. Headlines and 
 
 import re
 from collections import defaultdict
+from pathlib import Path
 from typing import Final
+
+from ruamel.yaml import YAML
 
 from services.deduplicator.comparison import plain_number
 from services.deduplicator.sketching import MAX_WEIGHT
@@ -54,6 +57,12 @@ def story_terms(article: ExtractedArticle) -> list[tuple[str, int]]:
             weights[name] += weight
     heaviest = sorted(weights.items(), key=lambda item: (-item[1], item[0]))[:MAX_TERMS]
     return [(term, max(1, min(MAX_WEIGHT, round(4 * weight**0.5)))) for term, weight in heaviest]
+
+
+def common_terms() -> dict[str, float]:
+    """Return the terms that news holds anyway, each with the share of articles that do (common_names.yaml)."""
+    data = YAML(typ="safe").load(Path(__file__).with_name("common_names.yaml"))
+    return {term: per_hundred / 100 for term, per_hundred in data.items()}
 
 
 def _lead_end(text: str) -> int:

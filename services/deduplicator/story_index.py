@@ -10,13 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from services.deduplicator.index import KeyIndex, Words
-from services.deduplicator.sketching import MAX_WEIGHT
-from services.deduplicator.story import MAX_TERMS
+from services.deduplicator.rows import short_terms
+from services.deduplicator.sketching import MAX_WEIGHT, hashed_terms
+from services.deduplicator.story import MAX_TERMS, common_terms
 
 STORY_DAYS: Final = 7
 """Two articles on one event are at most so many days apart; a story lives on as long as such articles follow."""
-KEYS_A_STORY: Final = 9
+KEYS_A_STORY: Final = 10
+"""Three rare terms, their six pairs, and the story itself."""
 ARTICLES_A_STORY_KEY: Final = 16
+"""Articles that one key leads to, the earliest: of a story, these are the members that a new article is held against."""
 MAX_SCORED: Final = 64
 
 _SINGLE_KEYS: Final = 3
@@ -25,7 +28,7 @@ _BUCKET_SECONDS: Final = STORY_DAYS * 86_400 // 2
 _NEIGHBOUR_BUCKETS: Final = (0, -1, -2, 1, 2)
 _FREQUENCY_SLOTS: Final = 1 << 18
 _PRIOR_ARTICLES: Final = 60
-"""Articles without any of the terms, assumed before the first one: a new window knows no frequencies."""
+"""Articles assumed before the first one, which hold no terms but common names: a new window knows no frequencies."""
 _COMMON_RARITY: Final = 2.0
 """Logarithm of the inverse frequency up to which a term says nothing: about one article in seven holds it."""
 _TERM_SHIFT: Final = MAX_WEIGHT.bit_length()
@@ -34,6 +37,21 @@ _SPREAD_FIRST: Final = np.uint32(0x9E3779B1)
 _SPREAD_SECOND: Final = np.uint32(0x85EBCA77)
 
 Floats = npt.NDArray[np.float64]
+
+
+def _place(terms: Words) -> npt.NDArray[Any]:
+    return (terms >> _TERM_SHIFT) % _FREQUENCY_SLOTS
+
+
+def _common() -> npt.NDArray[np.float32]:
+    """Return how many of the assumed articles hold each term."""
+    articles = np.zeros(_FREQUENCY_SLOTS, np.float32)
+    shares = common_terms()
+    articles[_place(short_terms(hashed_terms((term, 0) for term in shares)))] = list(shares.values())
+    return articles * _PRIOR_ARTICLES
+
+
+_PRIOR: Final = _common()
 
 
 class StoryIndex:
@@ -56,9 +74,14 @@ class StoryIndex:
         """Keys and candidates that were left out because a limit was reached."""
         return self._keys.refused + self.unscored
 
-    def keys_of(self, terms: Words, time: int) -> Words:
-        """Return the keys of an article at a time (seconds): its rarest terms, one by one and in pairs, within some days."""
-        return self._timeless_keys(terms) ^ _bucket(time // _BUCKET_SECONDS)
+    def keys_of(self, terms: Words, time: int, story: str) -> Words:
+        """Return the keys of an article at a time (seconds): rare terms, one by one and in pairs, in its days; its story."""
+        keys = self._timeless_keys(terms) ^ _bucket(time // _BUCKET_SECONDS)
+        return np.append(keys, _story_key(story))
+
+    def members(self, story: str) -> npt.NDArray[np.int64]:
+        """Return the slots of a story's articles, copies left out: at most `ARTICLES_A_STORY_KEY`, the earliest."""
+        return np.fromiter(self._keys.find(np.array([_story_key(story)])), np.int64)
 
     def related(self, terms: Words, time: int, oldest: int) -> tuple[npt.NDArray[np.int64], Floats, Floats]:
         """Return the slots of articles near in time that share rare terms, and the `likeness` of each.
@@ -83,7 +106,10 @@ class StoryIndex:
 
     def _rarity(self, terms: Words) -> Floats:
         """Return the logarithm of the inverse frequency of each term."""
-        rarity: Floats = np.log((self._articles + 1 + _PRIOR_ARTICLES) / (self._frequency[_place(terms)] + 1.0))
+        places = _place(terms)
+        rarity: Floats = np.log(
+            (self._articles + 1 + _PRIOR_ARTICLES) / (self._frequency[places] + 1.0 + _PRIOR[places])
+        )
         return rarity
 
     def _values(self, terms: Words) -> Floats:
@@ -145,8 +171,8 @@ class StoryIndex:
         self._keys.grow(capacity, old, new)
 
 
-def _place(terms: Words) -> npt.NDArray[Any]:
-    return (terms >> _TERM_SHIFT) % _FREQUENCY_SLOTS
+def _story_key(story: str) -> np.uint32:
+    return np.uint32(int(story[:8], 16) ^ len(story))
 
 
 def _bucket(number: int) -> np.uint32:

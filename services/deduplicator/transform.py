@@ -20,7 +20,7 @@ from services.deduplicator.rules import (
 )
 from services.deduplicator.sketching import features_of, sketch_words
 from services.deduplicator.story import story_terms
-from services.deduplicator.window import Candidate, Window, article_time
+from services.deduplicator.window import Candidate, Kin, Window, article_time
 from shared.errors import Reason, Rejected
 from shared.models import Decision, ExtractedArticle, SketchedArticle, UniqueArticle, milliseconds
 
@@ -70,10 +70,12 @@ def decide(article: SketchedArticle, *, window: Window) -> Iterator[UniqueArticl
         return
     now = window.moment(article.fetched_at)
     time = article_time(article.published.value, article.first_seen_at, backlog=article.backlog, days=window.days)
-    row = new_row(features, cluster=article.article_id, story=article.article_id, time=time)
-    verdicts = _verdicts(row, features.exact, window.similar(row, now, besides=article.article_id))
-    related = window.related(row, now, besides=article.article_id)
-    answer, row = _answer(article, row, features.exact, verdicts, related, known)
+    row = new_row(
+        features, cluster=article.article_id, story=article.article_id, time=time, dated=bool(article.published.value)
+    )
+    judged = _verdicts(row, features.exact, window.similar(row, now, besides=article.article_id))
+    stories = _stories(row, judged, window.related(row, now, besides=article.article_id), window)
+    answer, row = _answer(article, row, features.exact, judged, stories, known)
     window.remember(article.article_id, row, now)
     yield _unique(article, row, answer)
 
@@ -88,6 +90,11 @@ class _Judged:
     kinship: float
 
     @property
+    def is_copy(self) -> bool:
+        """Whether the article is the other one, edited or not."""
+        return self.verdict.relation in (Relation.EXACT, Relation.NEAR)
+
+    @property
     def shares_story(self) -> bool:
         """Whether the two are on one event: one is a copy or piece of the other, or repeats its background."""
         repeats = self.verdict.containment >= SHARED_TEXT and self.kinship >= STORY_SIMILARITY_SHARING
@@ -100,25 +107,45 @@ def _verdicts(row: Row, exact: bytes, candidates: list[Candidate]) -> list[_Judg
     return sorted(judged, key=lambda j: (_RANKS[j.verdict.relation], -j.verdict.containment, j.row.order))
 
 
+@dataclass(frozen=True)
+class _Stories:
+    """The stories an article has to do with, the likeliest first; and the nearest article of the one it joins, if any."""
+
+    found: list[str]
+    joined: Kin | None
+
+
+def _stories(row: Row, judged: list[_Judged], related: list[Kin], window: Window) -> _Stories:
+    """Return the stories of what an article shares text or rare terms with, and the first whose members support it."""
+    sharing = [
+        Kin(j.article_id, j.row.story, round(min(1.0, max(j.verdict.containment, j.kinship)), 4))
+        for j in judged
+        if j.shares_story
+    ]
+    kin = sharing + related
+    known = {one.article_id for one in kin} | {j.row.cluster for j in judged if j.shares_story}
+    found = _distinct(one.story for one in kin)
+    joined = next((story for story in found if window.supports(row, story, knows=known)), None)
+    return _Stories(found, next((one for one in kin if one.story == joined), None))
+
+
 def _answer(
     article: SketchedArticle,
     row: Row,
     exact: bytes,
     judged: list[_Judged],
-    related: list[str],
+    stories: _Stories,
     known: Row | None,
 ) -> tuple[Answer, Row]:
     """Return the answer for an article and its row with the ids it keeps for ever and the answer."""
     matches = [j for j in judged if j.verdict.relation is not Relation.NONE]
     first = matches[0] if matches else None
-    stories = [j.row.story for j in judged if j.shares_story] + related
     if known:
         row = replace(row, cluster=known.cluster, story=known.story, answers=known.answers)
-    elif first:
-        is_copy = first.verdict.relation is not Relation.CONTAINED
-        row = replace(row, cluster=first.row.cluster if is_copy else row.cluster, story=first.row.story)
-    elif stories:
-        row = replace(row, story=stories[0])
+    elif first and first.is_copy:
+        row = replace(row, cluster=first.row.cluster, story=first.row.story)
+    elif stories.joined:
+        row = replace(row, story=stories.joined.story)
     nearest = judged[0] if judged else None
     fetched_ms = milliseconds(article.fetched_at)
     answer = Answer(
@@ -130,11 +157,13 @@ def _answer(
         containment=nearest.verdict.containment if nearest else None,
         number_agreement=nearest.verdict.number_agreement if nearest else None,
         threshold=nearest.verdict.threshold if nearest else None,
+        story_neighbour=stories.joined.article_id if stories.joined else None,
+        story_score=stories.joined.score if stories.joined else None,
         candidates=len(judged),
         version=DECISION_VERSION,
         sequence=_sequence(known, fetched_ms),
         duplicate_of=tuple(_edges(article.article_id, row.cluster, matches)),
-        linked_stories=tuple(_distinct(story for story in stories if story != row.story)[:MAX_LINKS]),
+        linked_stories=tuple(_distinct(story for story in stories.found if story != row.story)[:MAX_LINKS]),
     )
     return answer, answered(row, answer)
 
@@ -170,6 +199,8 @@ def _unique(article: SketchedArticle, row: Row, answer: Answer) -> UniqueArticle
         containment=answer.containment,
         number_agreement=answer.number_agreement,
         threshold=answer.threshold,
+        story_neighbour=answer.story_neighbour,
+        story_score=answer.story_score,
         candidates=answer.candidates,
         version=str(answer.version),
     )

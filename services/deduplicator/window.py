@@ -4,7 +4,7 @@ The rows are the truth and the index follows from them: `rebuild` makes the very
 articles' own: the window's time is the latest fetch time seen in it, an article's time its publication.
 """
 
-from collections.abc import MutableMapping
+from collections.abc import Collection, MutableMapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -15,7 +15,15 @@ import numpy.typing as npt
 
 from services.deduplicator.index import KeyIndex
 from services.deduplicator.rows import Row, Words, pack_id, pack_row, row_order, unpack_id, unpack_row
-from services.deduplicator.rules import STORY_EVIDENCE, STORY_SIMILARITY, estimated_containment
+from services.deduplicator.rules import (
+    STORY_EVIDENCE,
+    STORY_EVIDENCE_UNDATED,
+    STORY_MEMBER,
+    STORY_SIMILARITY,
+    STORY_SIMILARITY_UNDATED,
+    STORY_SUPPORT,
+    estimated_containment,
+)
 from services.deduplicator.sketching import PERMUTATIONS, PHRASE_KEYS
 from services.deduplicator.story_index import KEYS_A_STORY, STORY_DAYS, StoryIndex
 
@@ -48,6 +56,15 @@ class Candidate:
     row: Row
     similarity: float
     kinship: float
+
+
+@dataclass(frozen=True)
+class Kin:
+    """An article of the window on the same event: its story, and how alike the two are (0 to 1)."""
+
+    article_id: str
+    story: str
+    score: float
 
 
 class Window:
@@ -84,6 +101,7 @@ class Window:
         self._shingles: Words = np.zeros(capacity, np.uint32)
         self._times: Words = np.zeros(capacity, np.uint32)
         self._entered: Words = np.zeros(capacity, np.uint32)
+        self._dated = np.zeros(capacity, np.bool_)
         self._ids = np.zeros(capacity, "V17")
         self._occupied = np.zeros(capacity, np.bool_)
 
@@ -106,7 +124,7 @@ class Window:
         return self._stories.capped
 
     def _columns(self) -> tuple[npt.NDArray[Any], ...]:
-        return (self._signatures, self._shingles, self._times, self._entered, self._ids, self._occupied)
+        return (self._signatures, self._shingles, self._times, self._entered, self._dated, self._ids, self._occupied)
 
     def recall(self, article_id: str) -> Row | None:
         """Return the row of an article, None when the window does not hold it."""
@@ -147,17 +165,29 @@ class Window:
         found = [(self._id(slot), alike, kin) for (_, _, slot, alike), kin in zip(kept, kinship, strict=True)]
         return [Candidate(name, self._row(name), alike, kin) for name, alike, kin in found if name != besides]
 
-    def related(self, row: Row, now: int, *, besides: str) -> list[str]:
-        """Return the stories of articles on the same event, the likeliest first; the article `besides` itself does not count."""
+    def related(self, row: Row, now: int, *, besides: str) -> list[Kin]:
+        """Return articles on the same event, the likeliest first; never the article `besides` itself.
+
+        Terms decide, weighted by rarity; when one of the two has no date of its own, more of them are asked for.
+        """
         slots, scores, evidence = self._stories.related(row.terms, row.time, self._oldest)
+        both_dated = self._dated[slots] & row.dated
         near = np.abs(self._times[slots].astype(np.int64) - row.time) <= STORY_DAYS * _DAY_SECONDS
-        near &= (self._entered[slots] + self._seconds >= now) & (scores >= STORY_SIMILARITY)
-        near &= evidence >= STORY_EVIDENCE
+        near &= self._entered[slots] + self._seconds >= now
+        near &= scores >= np.where(both_dated, STORY_SIMILARITY, STORY_SIMILARITY_UNDATED)
+        near &= evidence >= np.where(both_dated, STORY_EVIDENCE, STORY_EVIDENCE_UNDATED)
         found = sorted(
             zip((-scores[near]).tolist(), self._orders(slots[near]).tolist(), slots[near].tolist(), strict=True)
         )
-        named = [self._id(slot) for _, _, slot in found[:MAX_RELATED]]
-        return [self._row(name).story for name in named if name != besides]
+        named = [(self._id(slot), -score) for score, _, slot in found[:MAX_RELATED]]
+        return [Kin(name, self._row(name).story, round(min(score, 1.0), 4)) for name, score in named if name != besides]
+
+    def supports(self, row: Row, story: str, *, knows: Collection[str]) -> bool:
+        """Return whether an article is on the event of a story: alike to most of its members, or known (by id) to be."""
+        slots = self._stories.members(story)
+        alike = self._stories.likeness(row.terms, slots)[0] >= STORY_MEMBER
+        votes = [yes or self._id(slot) in knows for slot, yes in zip(slots.tolist(), alike.tolist(), strict=True)]
+        return bool(sum(votes) >= STORY_SUPPORT * len(votes))
 
     def _id(self, slot: int) -> str:
         return unpack_id(bytes(self._ids[slot]))
@@ -181,7 +211,7 @@ class Window:
         self._next_order += 1
         placed = replace(row, order=order, entered=now, phrases_taken=taken)
         if row.leads_story(article_id):
-            keys = self._stories.keys_of(row.terms, row.time)
+            keys = self._stories.keys_of(row.terms, row.time, row.story)
             placed = replace(placed, story_keys=keys, story_taken=self._stories.add(slot, row.terms, keys))
         self._occupy(slot, article_id, placed)
         self._rows[article_id] = pack_row(placed)
@@ -203,6 +233,7 @@ class Window:
         self._shingles[slot] = row.shingles
         self._times[slot] = row.time
         self._entered[slot] = row.entered
+        self._dated[slot] = row.dated
         self._ids[slot] = pack_id(article_id)
         self._occupied[slot] = True
         self._live += 1

@@ -1,7 +1,7 @@
 """Terms of a story, and articles on one event that meet by them across outlets and languages."""
 
 from services.deduplicator.sketching import MAX_WEIGHT
-from services.deduplicator.story import MAX_TERMS, story_terms
+from services.deduplicator.story import MAX_TERMS, common_terms, story_terms
 from services.deduplicator.window import Window
 from shared.models import DateMention, EntityMention, EntityType, ExtractedArticle
 from tests.unit.deduplicator.labelled import article, decided
@@ -95,3 +95,55 @@ def test_names_that_everybody_writes_bring_nobody_together() -> None:
     one = decided(article("one", "hôm nay ông Kovalenko tới Kyiv ký hợp đồng.", minutes=200), window)
     two = decided(article("two", "hôm nay bà Shevchuk rời Kyiv sau hội nghị.", minutes=201), window)
     assert two.story_id != one.story_id
+
+
+def test_a_digest_that_came_first_brings_no_two_events_together() -> None:
+    window = Window({})
+    fire = "Hôm nay lửa thiêu 4 kho lúa ở cảng Berdiansk, ông Marchenko cho biết có 1.250 tấn bị hỏng."
+    talks = "Hôm nay tại Ankara bà Yilmaz mở vòng đàm phán thứ 3 với đoàn của ông Petrosyan về 36 điểm."
+    digest = decided(article("digest", f"{fire}\n\n{talks}", minutes=0), window)
+    first = decided(article("fire", f"Theo ông Marchenko, lính cứu hỏa Berdiansk dập lửa sau 7 giờ. {fire}"), window)
+    second = decided(article("talks", f"Đoàn của ông Petrosyan tới Ankara, bà Yilmaz đón tiếp. {talks}"), window)
+    assert first.story_id != second.story_id
+    assert digest.story_id in {first.story_id, *first.linked_stories}
+    assert digest.story_id in {second.story_id, *second.linked_stories}
+
+
+def test_undated_articles_share_no_story_for_naming_one_town() -> None:
+    def told(dated: bool) -> bool:
+        window = Window({})
+        texts = (
+            "hôm nay quân phòng thủ rời Berdiansk theo lệnh của ông Kovalenko, dân lên 12 xe buýt về Mykolaiv.",
+            "mùa thu năm nay Berdiansk mở lại nhà hát, ông Hrytsenko nói 300 ghế đã kín, khách tới từ Dnipro.",
+        )
+        given = [article(str(number), text) for number, text in enumerate(texts)]
+        undated = given[0].published.model_copy(update={"value": None})
+        given = [one if dated else one.model_copy(update={"published": undated}) for one in given]
+        return len({decided(one, window).story_id for one in given}) == 1
+
+    assert told(dated=True)
+    assert not told(dated=False)
+
+
+def test_the_decision_names_the_article_whose_story_was_joined() -> None:
+    window = Window({})
+    first = decided(article("a", "hôm nay lửa thiêu 4 kho ở Berdiansk, theo ông Marchenko mất 1.250 tấn lúa."), window)
+    second = decided(article("b", "chiều nay ông Marchenko tới Berdiansk xem kho cháy: 1.250 tấn lúa đã mất."), window)
+    assert first.decision.story_neighbour is None
+    assert second.decision.story_neighbour == first.article_id
+    assert second.decision.story_score is not None
+    assert second.decision.story_score >= 0.24
+
+
+def test_common_names_weigh_little_from_the_first_article_on() -> None:
+    window = Window({})
+    texts = ("hôm nay phái đoàn Nga tới Minsk.", "hôm nay tàu chở hàng Nga cập bến Piraeus.")
+    given = [_linked(article(str(number), text), "Nga", "Q159") for number, text in enumerate(texts)]
+    first, second = (decided(one, window) for one in given)
+    assert second.story_id != first.story_id
+
+
+def test_common_names_are_shares_of_articles() -> None:
+    shares = common_terms()
+    assert all(0 < share < 1 for share in shares.values())
+    assert shares["entity Q212"] > shares["entity Q7184"]
