@@ -19,6 +19,8 @@ from shared.yaml_config import ConfigModel
 
 # Below this nobody asks why a message took so long.
 LATE_FROM: Final = timedelta(minutes=5)
+# The name by which the detector speaks of all feeds at once.
+EVERYTHING: Final = "*"
 MAX_STORIES: Final = 3
 MAX_NAMES: Final = 5
 MAX_DIGEST_LINES: Final = 30
@@ -41,6 +43,7 @@ class Phrases(ConfigModel):
     sources: str
     languages: str
     coverage: str
+    everything: str
     stories: str
     copies: str
     look: str
@@ -124,7 +127,7 @@ class Writer:
         if trouble is not None:
             return f"[{severity}] {label}{self._say.trouble.format(channel=trouble.channel)}"
         alerts = _concerned(step)
-        names = self._some([flat(alert.keyword, MAX_TITLE) for alert in alerts])
+        names = self._some([self._name(alert) for alert in alerts])
         return f"[{severity}] {label}{self._say.kind[alerts[0].kind]}: {names}"
 
     def _one(self, step: Step, envelope: Envelope) -> Iterator[str]:
@@ -154,7 +157,7 @@ class Writer:
             opened = lateness(step.standing.opened_at, envelope.planned_at)
             yield self._say.reminder.format(number=delivery.reminders + 1, duration=self.duration(opened))
         if step.kind is MessageKind.UPDATE and delivery.told is not None:
-            new = [alert.keyword for alert in _concerned(step) if alert.alert_id not in delivery.told.alert_ids]
+            new = [self._name(alert) for alert in _concerned(step) if alert.alert_id not in delivery.told.alert_ids]
             if new:
                 yield self._say.joined.format(names=self._some(new))
             else:
@@ -216,8 +219,11 @@ class Writer:
         period = Period.of_window(alert.peak.start, alert.peak.end)
         if alert.subject == "keyword":
             return dashboard(self._kibana, is_exactly("keywords", alert.keyword), period)
-        field = "feed" if alert.subject == "feed" else "language"
-        return dashboard(self._kibana, is_exactly(field, alert.keyword), period, dashboard_id=FEEDS_DASHBOARD)
+        query = "" if alert.keyword == EVERYTHING else is_exactly(alert.subject, alert.keyword)
+        return dashboard(self._kibana, query, period, dashboard_id=FEEDS_DASHBOARD)
+
+    def _name(self, alert: Alert) -> str:
+        return self._say.everything if alert.keyword == EVERYTHING else flat(alert.keyword, MAX_TITLE)
 
     def _trouble(self, step: Step, trouble: Trouble) -> Iterator[str]:
         if step.kind is MessageKind.RESOLVED:

@@ -185,11 +185,6 @@ def test_an_operator_looks_and_answers(wire: Wire) -> None:
     assert 5.9 < (silence.until - silence.at).total_seconds() / 3600 <= 6
 
 
-def test_a_dead_channel_is_reported_through_the_other(desk: DeskServer) -> None:
-    """By now it has failed again and again, over every restart."""
-    wait_until(lambda: any("Kênh dead" in request.json["subject"] for request in desk.requests), "the report", 90)
-
-
 def test_what_is_no_alert_is_a_dead_letter_and_a_channel_can_be_tried(wire: Wire, desk: DeskServer) -> None:
     wire.put(ALERTS, b"broken", b"{")
     wait_until(lambda: wire.letters(ALERTS), "the dead letter", 60)
@@ -200,3 +195,8 @@ def test_what_is_no_alert_is_a_dead_letter_and_a_channel_can_be_tried(wire: Wire
     assert (failed.exit_code, "ConnectionRefused" in failed.stderr) == (1, True)
     unknown = typed(wire, "test-channel", "pigeon")
     assert (unknown.exit_code, "there are desk, dead" in unknown.stderr) == (2, True)
+
+
+def test_a_dead_channel_is_reported_through_the_other(desk: DeskServer) -> None:
+    """By now it has failed again and again, over every restart."""
+    wait_until(lambda: any("Kênh dead" in request.json["subject"] for request in desk.requests), "the report", 90)

@@ -115,6 +115,13 @@ def test_a_silence_leads_to_the_feeds() -> None:
     assert "Tin chính" not in made.body
 
 
+def test_a_silence_of_everything_is_no_feed_called_star() -> None:
+    silent = alert(1, "*", ()).model_copy(update={"kind": AlertKind.SILENCE, "subject": "feed", "stories": ()})
+    made = message(notification(silent))
+    assert made.subject == "[CẢNH BÁO] im lặng: mọi nguồn tin"
+    assert "feed%3A" not in made.body
+
+
 def test_a_digest_has_a_line_for_each() -> None:
     known = [notification(alert(number, f"Từ khoá {number}", (number,))) for number in range(1, 41)]
     full = Gate(sent=(NOW,) * 9)
