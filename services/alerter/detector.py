@@ -35,6 +35,8 @@ from shared.alerts import (
 
 MATURE: Final = 7 * DAY
 """A source younger than this neither alarms nor teaches; then its own rate is added at once."""
+FOUNDING: Final = 3 * DAY
+"""Sources seen in the first days of the log count as old: when everything is new, nothing is."""
 LEARNING: Final = DAY
 """A keyword is not judged in its first day."""
 NEW_TERM_ABSENCE: Final = 30 * DAY
@@ -118,7 +120,7 @@ class Detector:
         state = self.state
         if source not in state.sources:
             state.sources[source] = state.clock
-            if state.clock - state.started >= DAY:
+            if state.clock - state.started >= FOUNDING:
                 state.young.add(source)
         return source in state.young
 

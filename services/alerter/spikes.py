@@ -20,8 +20,9 @@ def alerts_of(rows: Iterable[Row], detector: Detector | None = None) -> Iterator
 
 
 def folded(hits: Iterable[Hit], detector: Detector) -> Iterator[Alert]:
-    """Yield every alert record over hits in the order of arrival, time passing between them."""
-    clock: datetime | None = None
+    """Yield every alert record over hits in the order of arrival, time passing between them; goes on where the detector is."""
+    begun = detector.state.ticked or detector.state.started
+    clock = datetime.fromtimestamp(begun, UTC) if begun else None
     for hit in hits:
         if clock is None:
             clock = hit.arrived_at
