@@ -22,7 +22,7 @@ _SEASON_PRIOR: Final = 20.0
 _NOISE_FORGET: Final = 0.5 ** (1 / 336)
 _NOISE_PRIOR: Final = 100.0
 _PRIOR_STORIES: Final = 0.3
-_PRIOR_HOURS: Final = 15.0
+_PRIOR_HOURS: Final = 3.0
 _CAP: Final = 3.0
 _HALF_DAY: Final = 12
 

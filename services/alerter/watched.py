@@ -15,6 +15,8 @@ THRESHOLDS: Final = {Sensitivity.LOW: 1e-6, Sensitivity.NORMAL: 2.5e-4, Sensitiv
 HOLDS_BELOW: Final = 1e-3
 """An open alert goes on while a window is less likely than this."""
 MIN_RATIO: Final = 2.0
+NEAR_SPREADS: Final = 2.5
+"""A count nearer than so many standard deviations is never unlikely enough: the negative binomial leans to the right."""
 MAX_SOURCE_SHARE: Final = 0.6
 """No source may tell so much of a window's stories; where two sources suffice, three quarters."""
 WITHOUT_LOUDEST: Final = 0.01
@@ -145,8 +147,7 @@ class Watched:
         for hours in rule.windows:
             start = max(clock - hours * HOUR, self.floor)
             count = len(self.recent) - bisect_right(self.recent, start, key=_time)
-            # What cannot fire is left before its probability is worked out: this is the path of every story.
-            if count < rule.min_stories or count < MIN_RATIO * self.series.rate * exposure(start, clock):
+            if count < rule.min_stories or not self._may_stand_out(hours, start, clock, count, exposure, noise):
                 continue
             stories = self.stories(start, muted)
             if len(stories) < rule.min_stories or not independent(stories, rule.min_sources):
@@ -157,6 +158,12 @@ class Watched:
             if upper_tail(len(stories) - loudest(stories), window.expected, window.shape) < WITHOUT_LOUDEST:
                 best = window if best is None or window.probability < best.probability else best
         return best
+
+    def _may_stand_out(self, hours: int, start: int, end: int, count: int, exposure: Exposure, noise: Noise) -> bool:
+        """Return whether it is worth working out a probability: this is the path of every story, and few come further."""
+        expected = self.series.rate * exposure(start, end)
+        far = expected + NEAR_SPREADS * spread(expected, self.series.shape(noise, hours))
+        return count >= max(MIN_RATIO * expected, far)
 
     def holds(self, clock: int, rule: AlertRule, exposure: Exposure, noise: Noise, muted: Container[str]) -> bool:
         """Return whether an open alert is still news: a window of at most six hours, or the shortest one, stands out."""

@@ -1,13 +1,16 @@
 """`frontwire spikes` and `frontwire plan keyword`, as an operator runs them."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from services.commands.common import project_folder
 from services.commands.plan import plan
 from services.commands.spikes import spikes
+from shared.alerts import AlertRule
 from shared.watchlist import WATCHLIST
 from tests.unit.alerter.streams import HOUR, START, hit, in_order, ordinary, spike
 
@@ -91,3 +94,13 @@ def test_plan_refuses_a_setting_that_makes_no_sense(folder: Path) -> None:
     file.write_text("keywords:\n  - {name: K, any_of: [aa], alert: {windows: [48]}}\n", encoding="utf-8")
     ran = CliRunner().invoke(plan, ["keyword", str(file), "--history", str(folder / "history.jsonl")])
     assert isinstance(ran.exception, ConfigError)
+
+
+def test_every_setting_is_described() -> None:
+    text = (project_folder() / "docs/alerts.md").read_text(encoding="utf-8")
+    described = dict(re.findall(r"^\| `(\w+)` \| (.+?) \|", text, re.MULTILINE))
+    assert list(described) == list(AlertRule.model_fields)
+    for name, field in AlertRule.model_fields.items():
+        default = list(field.default) if isinstance(field.default, tuple) else field.default
+        shown = str(default).lower() if isinstance(default, bool) else str(default)
+        assert described[name] in ({"none", "all"} if not default else {f"`{shown}`"})
