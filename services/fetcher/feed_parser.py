@@ -10,8 +10,10 @@ import json
 import re
 import zlib
 from typing import Any, Final
+from urllib.parse import urljoin
 
 import feedparser
+from feedparser.mixin import XMLParserMixin
 from lxml import etree
 
 from services.fetcher.feeds import Reading
@@ -35,6 +37,8 @@ _UPDATE_SECONDS: Final = {
     "monthly": 2_592_000,
     "yearly": 31_536_000,
 }
+# An id is compared, never resolved (RFC 4287 §4.2.6): feedparser makes an address of it, which would be another identity.
+XMLParserMixin.can_be_relative_uri.discard("id")
 _TAG: Final = re.compile(r"</?[a-zA-Z][^<>]*>")
 
 
@@ -88,7 +92,7 @@ def _parse_xml_feed(body: bytes, url: str, content_type: str | None) -> Document
     return Document(
         title=_text(parsed.feed.get("title")),
         language=_text(parsed.feed.get("language")),
-        items=tuple(_item(entry, is_atom=is_atom) for entry in parsed.entries[:MAX_ITEMS]),
+        items=tuple(_item(entry, url, is_atom=is_atom) for entry in parsed.entries[:MAX_ITEMS]),
         ttl_seconds=_ttl(parsed.feed),
         skip_hours=tuple({int(hour) % 24 for hour in _HOUR.findall(skip_hours[1])}) if skip_hours else (),
         skip_days=tuple(day.decode() for day in _DAY.findall(skip_days[1])) if skip_days else (),
@@ -106,12 +110,12 @@ def _ttl(feed: Any) -> float | None:
     return period / (float(frequency[:6]) if frequency.isascii() and frequency.isdigit() and int(frequency) else 1.0)
 
 
-def _item(entry: Any, *, is_atom: bool) -> Item:
+def _item(entry: Any, url: str, *, is_atom: bool) -> Item:
     # dict.get: feedparser's own answers `updated` with `published` when there is none.
     updated = dict.get(entry, "updated")
     tags = entry.get("tags") or [{}]
     return Item(
-        link=_text(entry.get("link")),
+        link=_absolute(url, _text(entry.get("link"))),
         guid=_text(entry.get("id")),
         title=_title(entry),
         text=_longest([content.get("value") for content in entry.get("content", [])] + [entry.get("summary")]),
@@ -120,6 +124,13 @@ def _item(entry: Any, *, is_atom: bool) -> Item:
         published=_text(dict.get(entry, "published") or updated or dict.get(entry, "created")),
         updated=_text(updated) if is_atom else None,
     )
+
+
+def _absolute(url: str, link: str | None) -> str | None:
+    try:
+        return urljoin(url, link) if link else None
+    except ValueError:
+        return link
 
 
 def _title(entry: Any) -> str | None:
