@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import urljoin
 
 import feedparser
-from feedparser.mixin import XMLParserMixin
+from feedparser.mixin import _FeedParserMixin
 from lxml import etree
 
 from services.fetcher.feeds import Reading
@@ -38,7 +38,7 @@ _UPDATE_SECONDS: Final = {
     "yearly": 31_536_000,
 }
 # An id is compared, never resolved (RFC 4287 §4.2.6): feedparser makes an address of it, which would be another identity.
-XMLParserMixin.can_be_relative_uri.discard("id")
+_FeedParserMixin.can_be_relative_uri.discard("id")
 _TAG: Final = re.compile(r"</?[a-zA-Z][^<>]*>")
 
 

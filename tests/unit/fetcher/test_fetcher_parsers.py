@@ -246,3 +246,16 @@ def test_selectors_say_what_of_a_page_is_the_article() -> None:
     text = parse_page(page.encode(), PAGE_URL, None, reading).text
     assert text.split() == (sentence * 4).split()
     assert "mùa gặt" in parse_page(page.encode(), PAGE_URL, None, Reading(keep=("#khong-co",))).text
+
+
+def test_an_article_of_which_the_page_shows_a_part_is_read_where_it_is_stated_whole() -> None:
+    whole = "Đoàn xe tới nơi lúc rạng sáng và dỡ hàng ngay trong buổi sáng hôm đó. " * 12
+
+    def page(body: str) -> bytes:
+        script = json.dumps({"@graph": [{"@type": "NewsArticle", "articleBody": f"<p>{body}</p>"}]})
+        return (DATA / "page.html").read_text(encoding="utf-8").replace(
+            "</head>", f'<script type="application/ld+json">{script}</script></head>'
+        ).encode()  # fmt: skip
+
+    assert parse_page(page(whole), PAGE_URL, None).text == whole.strip()
+    assert parse_page(page(whole[:60]), PAGE_URL, None).text.startswith("Công binh đã dỡ cầu phao tạm")

@@ -1,0 +1,117 @@
+"""Feeds a minute and pages a second of the fetcher, beside plain GETs of the same addresses in the same run."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+
+import aiohttp
+import psutil
+
+from services.commands.common import project_folder
+from services.fetcher.dry_run import DryRun
+from services.fetcher.feeds import Feed, Feeds, HostManners
+from shared.local_engines import free_port
+from shared.models import RawArticle
+from tests.bench.site import ITEMS
+
+FEEDS = 1000
+PAGES = 200
+AT_A_TIME = 16
+
+
+def measure_fetching() -> str:
+    """Visit 1,000 feeds, then 200 pages, of a local site; return the section of the page."""
+    with _site() as host:
+        feed_urls = [f"http://{host}/feed/{number}" for number in range(FEEDS)]
+        page_urls = [f"http://{host}/page/{number}" for number in range(PAGES)]
+        rows = [
+            ("feeds of 20 items, text included", FEEDS, *_visit(host, feed_urls, "feed"), _plain(feed_urls)),
+            ("article pages, parsed", PAGES, *_visit(host, feed_urls[: PAGES // ITEMS], "page"), _plain(page_urls)),
+        ]
+    lines = [
+        "## The fetcher against a local site, one process, no Kafka",
+        "",
+        f"{AT_A_TIME} requests at a time to the one host and no pause: more than any outlet is asked for. The peer is aiohttp.",
+        "",
+        "| what | number | a second | a minute | plain GETs, a second | resident MB, parsers counted |",
+        "|---|---:|---:|---:|---:|---:|",
+        *(
+            f"| {what} | {number:,} | {number / seconds:,.0f} | {number / seconds * 60:,.0f} | {plain:,.0f} | {memory:,.0f} |"
+            for what, number, seconds, memory, plain in rows
+        ),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+@contextmanager
+def _site() -> Iterator[str]:
+    port = free_port()
+    command = [sys.executable, "-m", "tests.bench.site", str(port)]
+    with subprocess.Popen(command, cwd=project_folder()) as process:
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/feed/0")
+            yield f"127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def _wait_for(url: str) -> None:
+    for _ in range(300):
+        try:
+            _plain([url])
+            return
+        except aiohttp.ClientError:
+            time.sleep(0.1)
+    raise TimeoutError(url)
+
+
+def _visit(host: str, urls: Sequence[str], full_text: str) -> tuple[float, float]:
+    """Return seconds and peak memory in MB of one visit of every feed; all of their articles must have come."""
+    blocks = tuple(
+        Feed.model_validate({"name": url, "url": url, "full_text": full_text, "allow_private": (host,)}) for url in urls
+    )
+    manners = HostManners(delay=timedelta(0), parallel=AT_A_TIME)
+    articles: list[RawArticle] = []
+    peak = [0.0]
+
+    async def main() -> None:
+        watcher = asyncio.create_task(_watch_memory(peak))
+        await DryRun(Feeds(feeds=blocks, hosts={"127.0.0.1": manners}), "Frontwire/bench", articles.append).run()
+        watcher.cancel()
+
+    started = time.monotonic()
+    asyncio.run(main())
+    seconds = time.monotonic() - started
+    if len(articles) != len(urls) * ITEMS:
+        raise AssertionError(f"{len(articles)} articles of {len(urls)} feeds")
+    return seconds, peak[0]
+
+
+async def _watch_memory(peak: list[float]) -> None:
+    while True:
+        process = psutil.Process()
+        parts = [process, *(child for child in process.children() if "parser_process" in " ".join(child.cmdline()))]
+        peak[0] = max(peak[0], sum(part.memory_info().rss for part in parts) / 1e6)
+        await asyncio.sleep(0.2)
+
+
+def _plain(urls: Sequence[str]) -> float:
+    """Return plain GETs a second of the same addresses, as many at a time, over connections of their own as the fetcher's are."""
+
+    async def main() -> float:
+        connector = aiohttp.TCPConnector(limit=AT_A_TIME, force_close=True)
+        async with aiohttp.ClientSession(connector=connector) as session:
+
+            async def get(url: str) -> None:
+                async with session.get(url) as response:
+                    await response.read()
+
+            started = time.monotonic()
+            await asyncio.gather(*(get(url) for url in urls))
+            return len(urls) / (time.monotonic() - started)
+
+    return asyncio.run(main())
