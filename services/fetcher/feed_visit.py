@@ -168,12 +168,13 @@ class FeedVisit:
     async def _forget_old(self, items: Iterable[Item]) -> None:
         """Forget what this feed published long ago and does not hold any more."""
         now = self.clock()
-        present = {article_id_of(self.feed, item, now, self.book.seen) for item in items}
-        old = [
+        old = {
             article_id
             for article_id, seen in self.book.seen.items()
-            if seen.feed == self.feed.name and now - seen.first_seen_at > FORGOTTEN_AFTER and article_id not in present
-        ]
+            if seen.feed == self.feed.name and now - seen.first_seen_at > FORGOTTEN_AFTER
+        }
+        if old:
+            old -= {article_id_of(self.feed, item, now, self.book.seen) for item in items}
         await self.publish([forgotten_row(self.feed.host, self.feed.name, article_id) for article_id in old])
         for article_id in old:
             del self.book.seen[article_id]
