@@ -72,6 +72,9 @@ FEED_MOVED: Final = Gauge(
 FEED_SILENT_AFTER: Final = Gauge(
     "frontwire_feed_silent_after_seconds", "How long a feed may bring nothing new.", ["feed"], registry=REGISTRY
 )
+PAGES: Final = Counter(
+    "frontwire_pages_total", "Article pages asked for, by how that ended.", ["outcome"], registry=REGISTRY
+)
 DEDUP_WINDOW_ROWS: Final = Gauge("frontwire_dedup_window_rows", "Articles in the duplicate window.", registry=REGISTRY)
 DEDUP_CANDIDATES_CAPPED: Final = Counter(
     "frontwire_dedup_candidates_capped_total", "Candidate keys and candidates left out at a cap.", registry=REGISTRY

@@ -191,9 +191,11 @@ class PageDesk:
                 problem = str(failed)
                 wait = failed.wait.total_seconds() if failed.wait else FIRST_RETRY_SECONDS * 3**attempt
                 if failed.failure not in PASSING or wait > LONGEST_WAIT_SECONDS or attempt + 1 == ATTEMPTS:
+                    metrics.PAGES.labels(failed.failure.value).inc()
                     break
                 await asyncio.sleep(wait)
             else:
+                metrics.PAGES.labels("ok" if page.text else "no_article").inc()
                 return page, "" if page.text else "the page holds no article"
         return None, problem
 

@@ -84,11 +84,12 @@ class Scheduler:
             book = self.book.host(feed.host)
             if book is None or feed.name in self._visits or self.manners.held_for(feed.host):
                 continue
-            edited = self._configured.get(feed.name, feed) != feed
+            known = self._configured.get(feed.name)
+            edited = known is not None and known is not feed and known != feed
             if edited or max(due_at(feed, state_of(book, feed), now), self._not_before.get(feed.name, now)) <= now:
                 self._start(feed, book)
-            if self._configured.get(feed.name) != feed:
-                self._configured[feed.name] = feed
+            self._configured[feed.name] = feed
+            if known is None or edited:
                 self.gauges.show(feed, state_of(book, feed) or FeedState(feed=feed.name, url=address_of(feed)))
 
     def visiting(self) -> set[str]:
