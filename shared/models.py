@@ -79,7 +79,8 @@ class Passage(Model):
 class Edit(Model):
     """One change made by the clean-up: `length` code points at `start` of the raw field became `replacement`.
 
-    `raw` holds the characters that stood there, so that the raw text can be rebuilt from the clean text and its edits.
+    `raw` holds the characters that stood there, so that the raw text can be rebuilt from the clean text and its edits. `file` is
+    where the rule is written; it is empty for what the code does without a rule's file.
     """
 
     field: Literal["title", "text"]
@@ -89,6 +90,7 @@ class Edit(Model):
     replacement: str = ""
     rule: str
     family: str
+    file: str = ""
 
 
 class DateOrigin(StrEnum):
@@ -114,7 +116,8 @@ class Published(Model):
     """The publication date that was chosen, with its origin and the claims that were not chosen.
 
     `value` is an ISO 8601 date or instant with offset, or null when nothing trustworthy states one; it is never `now` and
-    never in the future of `fetched_at`.
+    never in the future of `fetched_at`. Of an article that stays undated (`value` null, origin `inferred`) the text's own dates
+    may tell an interval: it was published between the ISO days `earliest` and `latest`, both inclusive.
     """
 
     value: str | None = None
@@ -124,6 +127,8 @@ class Published(Model):
     confidence: Score = 0.0
     explanation: str = ""
     other_claims: list[DateClaim] = []
+    earliest: str | None = None
+    latest: str | None = None
 
 
 class Flag(StrEnum):

@@ -93,12 +93,16 @@ def _show_normalised(article: UniqueArticle) -> None:
     _line(f"language   {article.language.code} ({article.language.score:.2f})"
           + "".join(f", passage in {passage.language.code}" for passage in article.passages))  # fmt: skip
     published = article.published
-    _line(f"published  {published.value or 'undated'}, origin {published.origin.value}: {published.explanation}")
+    between = f", between {published.earliest} and {published.latest}" if published.earliest else ""
+    _line(
+        f"published  {published.value or 'undated'}{between}, origin {published.origin.value}: {published.explanation}"
+    )
     for edit in article.edits:
         if edit.raw.strip():
             _line(
                 f"changed    {edit.rule} at {edit.start}: {_short(edit.raw)}"
                 + (f" → {_short(edit.replacement)}" if edit.replacement else "")
+                + (f" ({edit.file})" if edit.file else "")
             )
     for flag in article.flags:
         _line(f"flag       {flag.value}")

@@ -1,15 +1,16 @@
 """What the extractor does with an article: dates, entities and keyword hits over title and body, in one pass."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from services.extractor.dates import find_dates
+from services.extractor.dates import Mention, find_dates, latest_told
 from services.extractor.entities import Knowledge, find_entities
-from shared.models import DateMention, EntityMention, ExtractedArticle, NormalisedArticle, Published
+from shared.models import DateMention, DateOrigin, EntityMention, ExtractedArticle, NormalisedArticle, Published
 
 EXTRACTOR_VERSION: Final = "1"
+_INFERRED_CONFIDENCE: Final = 0.2  # of an interval: it says nothing about the day
 _GAP: Final = "\n\n"
 _Field = Literal["title", "body"]
 
@@ -19,13 +20,14 @@ def extract(article: NormalisedArticle, *, knowledge: Knowledge) -> Iterator[Ext
     text = article.title + _GAP + article.body
     fields = _Fields(len(article.title))
     language = article.language.code
+    found_dates = find_dates(text, language=language, published=local_day(article.published))
     entities = find_mentions(article.title, article.body, language=language, knowledge=knowledge)
     dates = [
         DateMention(
             field=field, start=start, end=end, text=found.text, from_=_iso(found.from_), to=_iso(found.to), kind=found.kind,
             precision=found.precision, rule=found.rule, anchor=found.anchor, anchored=found.anchored, known=found.known,
         )
-        for found in find_dates(text, language=language, published=local_day(article.published))
+        for found in found_dates
         if (place := fields.locate(found.start, found.end))
         for field, start, end in (place,)
     ]  # fmt: skip
@@ -33,7 +35,7 @@ def extract(article: NormalisedArticle, *, knowledge: Knowledge) -> Iterator[Ext
         {"title": article.title, "body": article.body}, entities, language=language, source=article.source.name
     )
     yield ExtractedArticle(
-        **dict(article),
+        **dict(article) | {"published": bounded(article, text, found_dates)},
         dates=dates,
         entities=entities,
         hits=hits,
@@ -53,6 +55,28 @@ def find_mentions(title: str, body: str, *, language: str, knowledge: Knowledge)
         if (place := fields.locate(found.start, found.end))
         for field, start, end in (place,)
     ]  # fmt: skip
+
+
+def bounded(article: NormalisedArticle, text: str, dates: Sequence[Mention]) -> Published:
+    """Return the publication date; of an undated article with the days it lies between, when its text tells any.
+
+    `dates` are the mentions of `text`, the article's title and body. The interval is marked as inferred, the value stays null.
+    """
+    published, fetched = article.published, article.fetched_at.date()
+    if published.value is not None:
+        return published
+    told = latest_told(text, dates, language=article.language.code, fetched=fetched)
+    if told is None or told.from_ is None:
+        return published
+    return published.model_copy(
+        update={
+            "origin": DateOrigin.INFERRED,
+            "confidence": _INFERRED_CONFIDENCE,
+            "earliest": told.from_.isoformat(),
+            "latest": fetched.isoformat(),
+            "explanation": f"{published.explanation}; inferred: not before {told.text!r}, not after it was fetched",
+        }
+    )
 
 
 def local_day(published: Published) -> date | None:

@@ -6,8 +6,9 @@ names offsets in the raw text and the raw text can be rebuilt.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Literal
 
 from shared.models import Edit, NormalisedArticle
@@ -132,8 +133,13 @@ def _joined(raw: str, run: Sequence[Change]) -> Change:
     return Change(start, end, apply(raw[start:end], moved), run[0].rule, run[0].family)
 
 
-def to_edits(raw: str, changes: Iterable[Change], field: Literal["title", "text"]) -> list[Edit]:
-    """Return the changes as the edits a record carries, each with the raw characters it stands for."""
+def to_edits(
+    raw: str,
+    changes: Iterable[Change],
+    field: Literal["title", "text"],
+    files: Mapping[str, str] = MappingProxyType({}),
+) -> list[Edit]:
+    """Return the changes as the edits a record carries, each with the raw characters it stands for and its rule's file."""
     return [
         Edit(
             field=field,
@@ -143,6 +149,7 @@ def to_edits(raw: str, changes: Iterable[Change], field: Literal["title", "text"
             replacement=change.replacement,
             rule=change.rule,
             family=change.family,
+            file=files.get(change.rule, ""),
         )
         for change in changes
     ]

@@ -87,7 +87,9 @@ def _part(part: NormalisedArticle) -> dict[str, Any]:
 def _removed(edits: Sequence[Edit]) -> Iterator[dict[str, Any]]:
     for edit in edits:
         if edit.field == "text" and edit.family not in _NOT_REMOVED:
-            yield {"start": edit.start, "end": edit.start + edit.length, "rule": edit.rule, "family": edit.family}
+            yield {"start": edit.start, "end": edit.start + edit.length, "rule": edit.rule, "family": edit.family} | (
+                {"file": edit.file} if edit.file else {}
+            )
 
 
 def _published(parts: Sequence[NormalisedArticle]) -> dict[str, Any]:

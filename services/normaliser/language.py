@@ -11,7 +11,7 @@ from shared.models import Language, Passage
 
 UNDETERMINED: Final = "und"
 MIN_SCORE: Final = 0.6
-_SAMPLE = 500  # code points that are enough to name a language
+_SAMPLE = 350  # code points that are enough to name a language
 _LONG_SAMPLE = 2500  # code points by which the script is told
 _MINOR_SCRIPT = 10  # the other script's letters are counted out when there are a tenth as many, or more
 _SHORTEST_PASSAGE = 40

@@ -199,6 +199,8 @@ def _explanation(
         for clue in conflicts
     ]
     pieces += [f"{clue.origin} refused: {_why(clue, fetched)}" for clue in refused]
+    if chosen.moment and chosen.moment.clock and not chosen.moment.zone:
+        pieces.append("its time zone is not known")
     if skew:
         pieces.append(f"its clock was {int(skew.total_seconds())} s ahead and was set back to the time of fetching")
     return "; ".join(pieces)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -109,6 +110,11 @@ class Rules:
     selections: dict[tuple[str, bool], "Selection"] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
+    def files(self) -> Mapping[str, str]:
+        """The file each rule is written in, by the rule's id."""
+        return {rule.id: rule.file for rule in self.rules}
+
+    @cached_property
     def date_words(self) -> DateWords:
         """The words of dates, folded."""
         months = {
@@ -149,10 +155,13 @@ class Selection:
             for where, patterns in self._by_place.items()
         }
         self._quick: dict[Where, re.Pattern[str]] = {}
-        self._tests: dict[Where, list[re.Pattern[str]]] = {}
+        self._tests: dict[Where, list[tuple[re.Pattern[str], list[int]]]] = {}
         for where in _SEARCHED:
             needed = [_needed(_parsed(pattern.pattern)) for _, pattern in self._by_place.get(where, ())]
-            self._tests[where] = [_any_of(words) for words in needed]
+            places: dict[tuple[str, ...], list[int]] = {}  # many rules need the same
+            for place, words in enumerate(needed):
+                places.setdefault(words, []).append(place)
+            self._tests[where] = [(_any_of(words), found) for words, found in places.items()]
             self._quick[where] = _any_of([word for words in needed for word in words] if all(needed) else ())
 
     def full(self, where: Where, text: str) -> tuple[Rule, "re.Match[str]"] | None:
@@ -173,10 +182,11 @@ class Selection:
         """Return every match of every rule of a place."""
         if where not in self._by_place or not self._quick[where].search(text):
             return
-        for (rule, pattern), test in zip(self._by_place[where], self._tests[where], strict=True):
-            if test.search(text):
-                for match in pattern.finditer(text):
-                    yield rule, match
+        possible = (places for test, places in self._tests[where] if test.search(text))
+        for place in sorted(chain.from_iterable(possible)):
+            rule, pattern = self._by_place[where][place]
+            for match in pattern.finditer(text):
+                yield rule, match
 
 
 def cut_of(match: "re.Match[str]") -> tuple[int, int]:
@@ -365,7 +375,9 @@ def _needed(items: Iterable[Any]) -> tuple[str, ...]:
         found.append((run,) if run else ())
         run = ""
         if name == "SUBPATTERN":
-            found.append(_needed(argument[3]))
+            found.append(() if argument[1] & re.IGNORECASE else _needed(argument[3]))
+        elif name == "MAX_REPEAT" and argument[0]:
+            found.append(_needed(argument[2]))
         elif name == "BRANCH":
             branches = [_needed(branch) for branch in argument[1]]
             found.append(tuple(sorted({word for branch in branches for word in branch})) if all(branches) else ())

@@ -7,7 +7,7 @@ text opens with a long paragraph is the title a copy: its first sentence, cut at
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -21,7 +21,6 @@ LONGEST_DERIVED_TITLE: Final = 120
 FAMILY_TITLE: Final = "title"
 
 _SENTENCE = re.compile(r"[.!?…][\"”»')]*\s")
-_BREAKS = re.compile(r"\s{2,}|^\s|\s\Z")
 _BLANKS = re.compile(r"\s{2,}|^\s|\s\Z|[^\S ]")
 _NOT_WORDS = re.compile(r"[\W_]+")
 
@@ -93,21 +92,36 @@ def tidy(text: str, seams: Sequence[int]) -> list[Change]:
     """
     ordered = sorted(set(seams))
     changes: list[Change] = []
-    for match in _BREAKS.finditer(text):
-        is_edge = match.start() == 0 or match.end() == len(text)
-        if not is_edge and "\n" not in match[0]:
-            continue
-        kept = 0 if is_edge else 2
+    for first, end in _white_runs(text):
+        kept = 0 if first == 0 or end == len(text) else 2
         run_start: int | None = None
-        for position in range(match.start(), match.end()):
+        for position in range(first, end):
             if text[position] == "\n" and kept:
                 kept -= 1
                 changes.extend(_dropped(run_start, position, ordered))
                 run_start = None
             elif run_start is None:
                 run_start = position
-        changes.extend(_dropped(run_start, match.end(), ordered))
+        changes.extend(_dropped(run_start, end, ordered))
     return changes
+
+
+def _white_runs(text: str) -> Iterator[tuple[int, int]]:
+    """Yield start and end of the white space around a text, and of each run in it that is longer than one line break."""
+    begin, stop = len(text) - len(text.lstrip()), len(text.rstrip())
+    if begin:
+        yield 0, begin
+    position = begin
+    while (start := text.find("\n", position, stop)) >= 0:
+        position = start + 1
+        while text[start - 1].isspace():
+            start -= 1
+        while text[position].isspace():
+            position += 1
+        if position - start > 1:
+            yield start, position
+    if begin < stop < len(text):
+        yield stop, len(text)
 
 
 def _dropped(start: int | None, end: int, seams: Sequence[int]) -> list[Change]:

@@ -70,7 +70,7 @@ def normalise(raw: RawArticle, *, rules: Rules) -> Iterator[NormalisedArticle]:
     for number, text in enumerate(finished, 1):
         start, end = bounds[number - 1], bounds[number]
         inside = changes[bisect_left(change_starts, start) : bisect_left(change_starts, end)]
-        edits = to_edits(raw.text, join_neighbours(raw.text, inside, _JOINED_FAMILIES), "text")
+        edits = to_edits(raw.text, join_neighbours(raw.text, inside, _JOINED_FAMILIES), "text", rules.files)
         if number == 1 and text.title_is_given:
             edits = to_edits(raw.title or "", title_changes, "title") + edits
         damage = {change.family for change in to_repaired if start <= change.start < end}

@@ -46,6 +46,8 @@ def kept(given: Any, parsed: Any) -> bool:
     """Return whether everything that was given is still there, with defaults for what was left out."""
     if isinstance(given, dict):
         return all(name in parsed and kept(value, parsed[name]) for name, value in given.items())
+    if isinstance(given, list):
+        return len(given) == len(parsed) and all(kept(one, other) for one, other in zip(given, parsed, strict=True))
     return bool(given == parsed)
 
 

@@ -6,11 +6,15 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from datetime import timedelta
+from functools import partial
+from itertools import count
 from typing import Any
 
 import pytest
 
 from services.commands.common import project_folder
+from shared.models import RawArticle
 from shared.settings import environment_of
 from shared.topics import ARTICLES_RAW
 from tests.support.articles import raw_article
@@ -127,6 +131,63 @@ def keywords_of(wire: Wire, number: int) -> list[str]:
     wire.wait_indexed({raw.article_id})
     keywords: list[str] = wire.document(raw)["keywords"]
     return keywords
+
+
+def test_a_later_revision_with_fewer_articles_leaves_no_stale_one_in_the_index(wire: Wire) -> None:
+    """A file of three glued articles, later two, later one: what is gone is deleted, and an old revision brings nothing back."""
+    wire.start(*WORKERS)
+    first = raw_article(1, seed=33, text="./.\n".join(GLUED) + "./.")
+    two, one = (
+        first.model_copy(
+            update={"text": text, "revision": number, "fetched_at": first.fetched_at + timedelta(minutes=number)}
+        )
+        for number, text in ((2, "./.\n".join(GLUED[:2]) + "./."), (3, GLUED[0] + "./."))
+    )
+    parts = [f"{first.article_id}#{number}" for number in (1, 2, 3)]
+    steps = [(first, parts), (two, parts[:2]), (one, [first.article_id]), (first, [first.article_id])]
+    for number, (raw, expected) in enumerate(steps, 10):
+        marker = raw_article(number, seed=33)
+        wire.publish([raw, marker])
+        wire.wait_indexed({marker.article_id})
+        wait_until(partial(are_indexed, wire, first, set(expected)), f"{len(expected)} documents", 30)
+
+
+GLUED = (
+    "Cảng cá mở lại sau bão\nCảng cá ở Phú Quý mở lại sau ba ngày đóng cửa vì bão, ban quản lý cảng cho biết trong sáng nay",
+    "Hãng tàu bán đội phà cũ\nHãng tàu ở Bergen bán bốn chiếc phà chạy dầu cho một công ty Hy Lạp, giám đốc Ola Lund xác nhận",
+    "Chile khởi công hồ chứa\nChile khởi công hồ chứa lớn nhất ở Atacama trong mười năm, bộ trưởng Ana Rojas nói tại lễ động thổ",
+)
+
+
+def are_indexed(wire: Wire, raw: RawArticle, ids: set[str]) -> bool:
+    """Return whether these are the ids of the documents that came of a raw article."""
+    return {found for found in wire.indexed() if found.partition("#")[0] == raw.article_id} == ids
+
+
+def test_an_operators_rule_takes_effect_while_the_normaliser_runs(wire: Wire) -> None:
+    """A rule written into the configuration folder cleans the next articles, and the document names it."""
+    wire.start(*WORKERS)
+    folder = wire.settings.config_dir / "rules"
+    folder.mkdir(exist_ok=True)
+    (folder / "desk.yaml").write_text(
+        "rules:\n  - {id: desk.other.footer, family: other, where: line, pattern: 'Bến phà số \\d+',"
+        ' before: "Nước lên.\\nBến phà số 4", after: "Nước lên."}\n',
+        encoding="utf-8",
+    )
+    numbers = count(1)  # a new article each time
+
+    def is_cleaned() -> bool:
+        number = next(numbers)
+        text = f"Phà nghỉ\n\nNước lên nhanh và phà phải nghỉ {number} chuyến, theo ban quản lý bến.\n\nBến phà số 4"
+        raw = raw_article(number, seed=36, text=text)
+        wire.publish([raw])
+        wire.wait_indexed({raw.article_id})
+        document = wire.document(raw)
+        return "Bến phà" not in document["body"] and "desk.other.footer" in document["removed_rules"]
+
+    wait_until(is_cleaned, "the rule to be used", 30)
+    assert frontwire(wire, "check").returncode == 0
+    (folder / "desk.yaml").unlink()
 
 
 def test_dead_letters_on_the_command_line(wire: Wire) -> None:

@@ -1,5 +1,6 @@
 """The extractor's transform: fields, the local day of publication, versions; and annotation by the same code."""
 
+import unicodedata
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -8,7 +9,16 @@ import pytest
 from services.extractor.annotate import annotate_document
 from services.extractor.entities import Knowledge, load_knowledge
 from services.extractor.transform import EXTRACTOR_VERSION, extract, local_day
-from shared.models import DateMention, EntityMention, KeywordHit, Language, NormalisedArticle, Published, Source
+from shared.models import (
+    DateMention,
+    DateOrigin,
+    EntityMention,
+    KeywordHit,
+    Language,
+    NormalisedArticle,
+    Published,
+    Source,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -80,3 +90,41 @@ def test_annotation_uses_the_same_engines(knowledge: Knowledge) -> None:
     assert [item["text"] for item in annotated["entities"]] == ["Putin", "Minsk"]
     assert set(annotated["entities"][0]) == {"start", "end", "text", "type", "canonical", "label", "rule"}
     assert [item["from"] for item in annotated["mentions"]] == ["2025-11-19"]
+
+
+UNDATED = Published(explanation="nothing states a date")
+
+
+@pytest.mark.parametrize(
+    ("body", "earliest"),
+    [
+        ("Hiệp định được ký ngày 3/11/2025 tại Geneva, thay cho bản năm 2014.", "2025-11-03"),
+        ("🚀 Ông nhậm chức hồi tháng 5 năm 2024.\r\nNga sáp nhập Crimea năm 2014.", "2024-05-01"),
+        ("Cầu sẽ được khánh thành ngày 1/10/2025; dự án bắt đầu từ năm 2019, xong phần móng năm 2021.", "2021-01-01"),
+        ("Họ hẹn gặp lại ngày 5/12/2026.", None),
+        ("Cuộc họp diễn ra hôm 9/11, hai ngày sau lễ, trong tuần trước.", None),
+        ("Không có gì.", None),
+    ],
+)
+def test_an_undated_article_lies_between_what_it_tells_and_its_fetching(
+    body: str, earliest: str | None, knowledge: Knowledge
+) -> None:
+    (extracted,) = extract(article("Tin", body, UNDATED), knowledge=knowledge)
+    published = extracted.published
+    assert published.value is None
+    assert (published.origin, published.earliest, published.latest) == (
+        (DateOrigin.INFERRED, earliest, "2025-11-21") if earliest else (DateOrigin.NONE, None, None)
+    )
+    assert (": not before" in published.explanation) is bool(earliest)
+
+
+def test_the_interval_is_the_same_for_decomposed_text(knowledge: Knowledge) -> None:
+    body = unicodedata.normalize("NFD", "Lễ kỷ niệm đã kết thúc. Hiệp định được ký ngày 3/11/2025 tại Geneva.")
+    (extracted,) = extract(article("Tin", body, UNDATED), knowledge=knowledge)
+    assert extracted.published.earliest == "2025-11-03"
+
+
+def test_a_stated_date_is_kept_as_it_is(knowledge: Knowledge) -> None:
+    stated = Published(value="2025-11-20", precision="day", origin=DateOrigin.PREFIX, confidence=0.85)
+    (extracted,) = extract(article("Tin", "Hiệp định được ký ngày 3/11/2025.", stated), knowledge=knowledge)
+    assert extracted.published == stated

@@ -5,9 +5,10 @@ from datetime import date
 from typing import Any
 
 from services.extractor.dates.engine import Mention, find_mentions
+from services.extractor.dates.inference import latest_told
 from services.extractor.dates.language import guess
 
-__all__ = ["Mention", "annotate_dates", "find_dates"]
+__all__ = ["Mention", "annotate_dates", "find_dates", "latest_told"]
 
 
 def find_dates(text: str, *, language: str, published: date | None) -> list[Mention]:

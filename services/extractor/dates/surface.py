@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
@@ -54,6 +54,10 @@ class Surface:
             return offset
         index = bisect_right(self.clusters, offset - 1)
         return offset + (self.gained[index - 1] if index else 0)
+
+    def place(self, origin: int) -> int:
+        """Return the offset in the surface of an offset in the given text."""
+        return bisect_left(range(len(self.plain)), origin, key=self.origin)
 
     def sentence(self, offset: int) -> tuple[int, int]:
         """Return the bounds of the sentence an offset lies in, at most `_REACH` characters to either side."""

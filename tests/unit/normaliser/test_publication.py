@@ -128,3 +128,14 @@ def test_nothing_is_guessed(rules: Rules, make_raw: MakeRaw) -> None:
         0,
     )
     assert Flag.UNDATED in article.flags
+
+
+def test_a_time_without_a_zone_stays_without_and_says_so(rules: Rules, make_raw: MakeRaw) -> None:
+    text = f"Phà thay cầu sập giữa mùa mưa\n06/10/2025 14:05\n{LEDE}"
+    (unknown,) = normalise(make_raw(text), rules=rules)
+    (local,) = normalise(make_raw(text, timezone=ZONE), rules=rules)
+    assert (unknown.published.value, unknown.published.timezone) == ("2025-10-06T14:05:00", None)
+    assert "its time zone is not known" in unknown.published.explanation
+    assert (local.published.value, local.published.timezone) == ("2025-10-06T14:05:00+07:00", ZONE)
+    assert "zone" not in local.published.explanation
+    assert unknown.published.confidence < local.published.confidence

@@ -8,6 +8,7 @@ import pytest
 from services.normaliser.checking import check_rules
 from services.normaliser.rules import BUILT_IN, EVERY_LANGUAGE, Rules, load_rules, refuse_nested_repeats
 from services.normaliser.transform import normalise
+from shared.reload import Reloading
 from shared.yaml_config import ConfigError
 from tests.unit.normaliser.conftest import MakeRaw
 from tests.unit.normaliser.samples import read_samples
@@ -98,3 +99,34 @@ def test_nested_repeats_without_limit_are_refused(pattern: str) -> None:
 @pytest.mark.parametrize("pattern", ["(a{1,9})+", "a+b+", "(?:a+){1,5}", "[^a]*a"])
 def test_repeats_with_a_limit_pass(pattern: str) -> None:
     refuse_nested_repeats(pattern)
+
+
+def test_every_removed_span_names_its_rule_and_the_file_of_the_rule(written: Written, make_raw: MakeRaw) -> None:
+    folder = written(OPERATOR_RULE)
+    text = "Nước lên nhanh ở ba xã ven sông trong đêm qua, theo chính quyền.\nBến phà số 4\nẢnh: Kyodo"
+    (article,) = normalise(make_raw(text, title="Nước lên"), rules=load_rules([folder]))
+    assert {(edit.rule, edit.file) for edit in article.edits if edit.family != "space"} == {
+        ("bien.other.footer", str(folder / "own.yaml")),
+        ("vi.credit.line", "rules/vi/rules.yaml"),
+    }
+
+
+def test_an_operators_rule_is_picked_up_while_the_stage_runs(tmp_path: Path, make_raw: MakeRaw) -> None:
+    now, folder = [0.0], tmp_path / "rules"
+    folder.mkdir()
+    rules = Reloading("rules", lambda: load_rules([folder]), lambda: folder.glob("*.yaml"), clock=lambda: now[0])
+
+    def body() -> str:
+        now[0] += 2
+        text = "Nước lên nhanh ở ba xã ven sông trong đêm qua, theo chính quyền.\nBến phà số 4"
+        (article,) = normalise(make_raw(text, title="Nước lên"), rules=rules.get())
+        return article.body
+
+    assert "Bến phà" in body()
+    (folder / "own.yaml").write_text(OPERATOR_RULE, encoding="utf-8")
+    assert "Bến phà" not in body()
+    (folder / "own.yaml").write_text("rules:\n  - {id: broken}\n", encoding="utf-8")
+    assert "Bến phà" not in body()
+    assert rules.problem is not None
+    (folder / "own.yaml").unlink()
+    assert "Bến phà" in body()
