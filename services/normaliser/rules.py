@@ -27,19 +27,8 @@ EVERY_LANGUAGE: Final = "any"
 WINDOW: Final = 300
 
 Family = Literal[
-    "author",
-    "caption",
-    "credit",
-    "dateline",
-    "ending",
-    "insert",
-    "other",
-    "prefix",
-    "related",
-    "share",
-    "space",
-    "title",
-]
+    "author", "caption", "credit", "dateline", "ending", "insert", "other", "prefix", "related", "share", "space", "title"
+]  # fmt: skip
 Where = Literal["block", "closing", "inside", "line", "opening", "start", "tail"]
 
 _FRAGMENTS: Final[Mapping[str, str]] = {
