@@ -2,21 +2,23 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from pydantic import TypeAdapter
 
+from services.alerter.transform import snapshot
 from services.cli import cli
 from services.commands.demo_report import read_metrics
-from shared.alerts import Alert, AlertState, Command, LogRecord
-from shared.ids import partition_of
+from shared.alerts import LOG_RECORD, Alert, AlertState, Command, Hit, LogRecord
+from shared.ids import article_id_for_text, partition_of, trace_id_for
 from shared.local_engines import free_port
 from shared.settings import environment_of
 from shared.supervisor import copies
 from shared.topics import ALERTS, KEYWORD_HITS
+from shared.watchlist import WATCHLIST, WatchlistFile
+from shared.yaml_config import load
 from tests.support.desk_server import DeskServer, Request, desk_server
 from tests.support.wire import JOBS, Wire, wait_until
 from tests.unit.notifier.samples import alert, later
@@ -141,6 +143,40 @@ def typed(wire: Wire, *arguments: str) -> Result:
     return CliRunner().invoke(cli, ["alerts", *arguments], env=environment_of(wire.settings))
 
 
+def found(at: datetime, name: str, source: str) -> Hit:
+    """Return a story on Kupyansk as it stands in the alerter's log."""
+    article_id = article_id_for_text(name)
+    return Hit(
+        article_id=article_id, keyword="Kupyansk", cluster_id=article_id, story_id=article_id, feed=source, source=source,
+        language="vi", title=f"Tin {name}", url=f"https://bao.example/{article_id[:8]}", claimed_at=at, arrived_at=at,
+        trace_id=trace_id_for(article_id, 0),
+    )  # fmt: skip
+
+
+def test_a_spike_is_one_message_within_two_minutes_of_the_story_that_tipped_it(wire: Wire, desk: DeskServer) -> None:
+    """The alerter and the notifier together: three quiet days in the log, then nine stories in a row."""
+    now = datetime.now(UTC)
+    start = now - timedelta(days=3)
+    history: list[LogRecord] = [snapshot(load(wire.settings.config_dir / WATCHLIST, WatchlistFile), start)]
+    history += [found(start + timedelta(hours=8 * number), f"cũ {number}", f"Báo {number % 4}") for number in range(9)]
+    for record in (*history, *(found(now, f"mới {number}", f"Báo {number % 4}") for number in range(9))):
+        wire.put(KEYWORD_HITS, record.kind.encode(), record.to_json())
+    wire.start(JOBS["alerter"])
+
+    def told() -> list[Request]:
+        return [request for request in desk.requests if "đột biến: Kupyansk" in request.json["subject"]]
+
+    wait_until(told, "the message", 120)
+    (message,) = told()
+    (only,) = message.json["notifications"]
+    (spike,) = only["alerts"]
+    assert (message.json["kind"], spike["state"], spike["kind"]) == ("opening", "open", "spike")
+    assert spike["reason_vi"] in message.json["text"]
+    assert spike["stories"][0]["url"] in message.json["text"]
+    assert only["late_seconds"] < 120
+    assert run(wire, "recompute", spike["alert_id"])["same"]
+
+
 def run(wire: Wire, *arguments: str) -> Any:
     """Run `frontwire alerts …`; gives what it printed as JSON."""
     ran = typed(wire, *arguments, "--json")
@@ -174,8 +210,7 @@ def test_an_operator_looks_and_answers(wire: Wire) -> None:
     ):
         ran = typed(wire, *arguments)
         assert ran.exit_code == 0, ran.output
-    log: TypeAdapter[LogRecord] = TypeAdapter(LogRecord)
-    records = [log.validate_json(record.value or b"") for record in wire.read(KEYWORD_HITS)]
+    records = [LOG_RECORD.validate_json(record.value or b"") for record in wire.read(KEYWORD_HITS)]
     commands = [record for record in records if isinstance(record, Command)]
     assert [command.action for command in commands] == ["ack", "mark-false", "resolve", "silence", "unsilence"]
     assert {command.author for command in commands} == {"lan"}

@@ -56,7 +56,8 @@ def _send(channel: AnyChannel, message: Message) -> Outcome:
         case WebhookChannel():
             return webhook.send(channel, message)
         case LogChannel():
-            log.warning("alert", channel=channel.name, kind=message.kind, subject=message.subject, text=message.body)
+            # Shown at every log level that can be set.
+            log.critical("alert", channel=channel.name, kind=message.kind, subject=message.subject, text=message.body)
             return Delivered()
 
 
