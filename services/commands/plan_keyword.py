@@ -1,5 +1,6 @@
-"""`frontwire plan keyword`: which alerts a changed keyword would have given over history."""
+"""`frontwire plan keyword`: which articles a changed keyword would match, which alerts it would have given."""
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +9,7 @@ import click
 import orjson
 
 from services.commands.common import fail, json_option, out, print_json
+from services.commands.plan_articles import Trial, articles_option, examples_option, limit_option
 from shared import yaml_config
 from shared.alerts import Alert, Hit
 from shared.settings import load_settings
@@ -21,17 +23,40 @@ if TYPE_CHECKING:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--history",
-    required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Keyword matches as JSON Lines, as `frontwire spikes` reads them.",
 )
+@articles_option
+@limit_option
+@examples_option
 @json_option
-def keyword(file: Path, history: Path, as_json: bool) -> None:
-    """Show which alerts the keywords in FILE would have given, against those of the configuration in force.
+def keyword(file: Path, history: Path | None, articles: Path | None, limit: int, examples: int, as_json: bool) -> None:
+    """Show which past articles the keywords in FILE would match, or with --history which alerts they would have given.
 
-    FILE is written like watchlist.yaml and may hold a few keywords only: each replaces the one of its name, or is new. Matches
-    are taken from the history as they are: what changes is how they are watched, not which articles match.
+    FILE is written like watchlist.yaml and may hold a few keywords only: each replaces the one of its name, or is new. With
+    --history matches are taken from there as they are: what changes is how they are watched, not which articles match.
     """
+    if history is None:
+        _try_matches(file, Trial(load_settings(), articles, limit, examples, as_json))
+    else:
+        _try_alerts(file, history, as_json)
+
+
+def _try_matches(file: Path, trial: Trial) -> None:
+    """Show the matches in past articles that the keywords of a file would add and remove."""
+    from services.extractor.entities import load_knowledge
+    from services.extractor.watchlist import Watchlist
+
+    config = trial.settings.config_dir
+    before, proposed = load_knowledge(config), load_knowledge(config, watchlist=file)
+    keywords = merged(
+        WatchlistFile(keywords=before.watchlist.keywords), WatchlistFile(keywords=proposed.watchlist.keywords)
+    )
+    trial.show(before, dataclasses.replace(before, watchlist=Watchlist(keywords.keywords)))
+
+
+def _try_alerts(file: Path, history: Path, as_json: bool) -> None:
+    """Show the alerts over a history of matches that the keywords of a file would add and remove."""
     from services.alerter.planning import compare, openings
     from services.alerter.transform import snapshot
 

@@ -63,6 +63,18 @@ def test_command_reads_json_lines_and_changes_nothing(folder: Path, monkeypatch:
     assert (folder / "config" / "aliases" / "own.yaml").read_text(encoding="utf-8") == SETS
 
 
+def test_changed_keywords_are_tried_beside_the_others(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRONTWIRE_CONFIG_DIR", str(folder / "config"))
+    changed = folder / "watch.yaml"
+    changed.write_text("keywords:\n  - {name: Bases, any_of: [org:base, nước]}\n", encoding="utf-8")
+    lines = folder / "tried.jsonl"
+    lines.write_text(json.dumps({"id": "a", "title": "Có nước", "text": "Tycho Base và Moon."}), encoding="utf-8")
+    answer = CliRunner().invoke(plan, ["keyword", str(changed), "--articles", str(lines), "--json"])
+    assert answer.exit_code == 0, answer.output
+    found = [(item["action"], item["kind"], item["id"], item["text"]) for item in json.loads(answer.stdout)]
+    assert found == [("add", "keyword", "Bases", "Tycho Base"), ("add", "keyword", "Bases", "nước")]
+
+
 @pytest.mark.parametrize(
     "row",
     [
