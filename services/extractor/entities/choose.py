@@ -44,12 +44,14 @@ def _resolve(document: Document, hit: Hit) -> Name | None:
 
 
 def _is_doubtful(document: Document, hit: Hit) -> bool:
-    """Return whether a town's name is something else here: "Hai bên", "Роман был интересным", "công ty Kawasaki"."""
+    """Return whether a town's name is something else here: "Hai bên", "Роман был", "công ty Kawasaki", "Ust-Luga"."""
     cue = document.cues.left.get(hit.start - 1)
     if cue is not None and cue.kind in _OTHER_KINDS:
         return True
     if (hit.start, hit.end) in document.cues.first_names and (cue or opens_sentence(document.text, hit.start)):
         return cue is None or cue.kind != "LOC"
+    if document.text[hit.start - 1 : hit.start] == "-" and document.is_free(hit.start - 2, hit.start):
+        return document.text[hit.start - 2].isalpha()
     word = document.text[hit.start : hit.end]
     return word in document.grammar.openers and opens_sentence(document.text, hit.start)
 

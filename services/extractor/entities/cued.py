@@ -8,6 +8,7 @@ from services.extractor.entities.context import opens_sentence
 from services.extractor.entities.document import Document, Span
 from services.extractor.entities.runs import Run, cue_before, cue_of_list, free_runs
 from services.extractor.entities.slugs import slug
+from services.extractor.entities.weapons import is_designation
 from shared.models import EntityType
 
 _KINDS: Final = {"ORG": EntityType.ORG, "LOC": EntityType.LOC, "PLACE": EntityType.LOC, "WEAPON": EntityType.WEAPON}
@@ -22,7 +23,8 @@ def name_by_cues(document: Document) -> None:
     for run in list(free_runs(document)):
         kind = _kind(document, run)
         if _is_abbreviation(document, run):
-            document.add(_abbreviation(document, run, kind or EntityType.ORG))
+            weapon = EntityType.WEAPON if is_designation(run.words[0]) else EntityType.ORG
+            document.add(_abbreviation(document, run, kind or weapon))
         elif kind is not None and len(run.words) <= _MAX_WORDS and _names(document, run):
             name = run.text(document)
             document.add(Span(run.start, run.end, kind, f"{kind.value.lower()}:{slug(name)}", name, "class-word", name))
@@ -47,6 +49,8 @@ def _abbreviation(document: Document, run: Run, kind: EntityType) -> Span:
 
 def _names(document: Document, run: Run) -> bool:
     """Return whether a run can name something: no compass point, no single letter or Vietnamese syllable ("Nguồn: Tổng hợp")."""
+    if len(run.words) == 1 and run.words[0] in document.grammar.abbreviations:
+        return False
     if _COMPASS.issuperset(run.words) or run.end - run.start < _SHORTEST:
         return False
     if all(word.isupper() for word in run.words) and document.shouted(run.start, run.end):

@@ -17,6 +17,12 @@ People = Mapping[str, tuple[str, str]]
 _INITIALS: Final = regex.compile(r"(?<![\p{L}.])(?:\p{Lu}\.[ -]?){1,3}$")
 _ENDING: Final = regex.compile(r"(?<=[a-z]{3})(?:ogo|omu|imu|ovi|evi|iem|em|im|om|oi|oiu|iu|ia|u|a|e|i|o)$")
 _ARTICLE: Final = regex.compile(r"^(?:al|el|as|аль|эль|ас|ель)-", regex.IGNORECASE)
+_LONGEST_NAME: Final = 3
+_SURNAME: Final = regex.compile(
+    r"(?<=\p{L}{2})(?:enko|chuk|shyn|sky|skyi|skiy|skyy|vych|vich|ov|ova|ev|eva|iev|ieva|dze|shvili|yan"
+    r"|(?:ов|ев|ёв|єв|їв)(?:а|у|ым|ом|им|ой|ою|е|ої|ій)?|енко|(?:чук|юк|щук)(?:а|у|ом|ові)?|ск(?:ий|ого|ому|им|ая|ой|ую)"
+    r"|ськ(?:ий|ого|ому|им|а|ої|ій|у|ою)|(?:ович|евич)(?:а|у|ем)?|дзе|швили|швілі)$"
+)
 _WORD_BEFORE: Final = regex.compile(r"(?<![\w'-])(\p{Lu}[\p{L}'-]+) $")
 
 
@@ -126,13 +132,12 @@ def _drop_places_in_names(document: Document) -> None:
 
 
 def _without_opener(document: Document, run: Run) -> Run:
-    """Return a run without the noun that opens its sentence: "Боєць Андрій Шевчук" is Андрій Шевчук."""
+    """Return a run without the noun in front of its first name: "Боєць Андрій Шевчук", "речник Держприкордонслужби Андрій …"."""
     second = run.start + len(run.words[0]) + 1
-    if (
-        len(run.words) < 2
-        or (run.start, second - 1) in document.cues.first_names
-        or not opens_sentence(document.text, run.start)
-    ):
+    if len(run.words) < 2 or (run.start, second - 1) in document.cues.first_names:
+        return run
+    cue = None if opens_sentence(document.text, run.start) else cue_before(document, run.start)
+    if not opens_sentence(document.text, run.start) and (cue is None or cue.kind != "PERSON"):
         return run
     if (second, second + len(run.words[1])) not in document.cues.first_names:
         return run
@@ -147,14 +152,28 @@ def _is_person(document: Document, run: Run) -> bool:
         return all(word in grammar.vietnamese_names or grammar.is_vietnamese_given(word) for word in run.words[1:])
     if (run.start, run.start + len(run.words[0])) in document.cues.first_names:
         return True
-    if _leads_to_person(document, run):
+    if _leads_to_person(document, run) or _sounds_like_person(document, run):
         return True
+    if len(run.words) > 1 and document.text[run.start - 3 : run.start] == "'s ":
+        owner = document.span_ending(run.start - 3)
+        return owner is not None and owner.territory is not None
     return any(cue.side == "right" and cue.kind == "PERSON" for _, cue in document.cues.starting.get(run.end + 1, ()))
+
+
+def _sounds_like_person(document: Document, run: Run) -> bool:
+    """Return whether two or three words end like a Slavic or Caucasian surname: "Адамом Делимхановым", "Tymofii Mylovanov"."""
+    if len(run.words) > _LONGEST_NAME or opens_sentence(document.text, run.start):
+        return False
+    if cue_before(document, run.start) is not None or not all(word[1:].islower() for word in run.words):
+        return False
+    return _SURNAME.search(run.words[-1]) is not None
 
 
 def _leads_to_person(document: Document, run: Run) -> bool:
     """Return whether a title stands in front; one Vietnamese word behind an office must be a name ("Chủ tịch Quỹ …" is none)."""
     if any(word.isupper() and len(word) > 1 and "." not in word for word in run.words):
+        return False
+    if len(run.words[0]) == 1 and document.shouted(run.start, run.end):
         return False
     cue = cue_before(document, run.start)
     if cue is None or cue.kind not in ("PERSON", "ADDRESS"):

@@ -52,7 +52,11 @@ def free_runs(document: Document) -> Iterator[Run]:
 
 
 def _run(words: list[Capital]) -> Run:
-    return Run(words[0].start, words[-1].end, tuple(word.text for word in words))
+    """Return the run of these words; the full stop behind a last letter ends the sentence: "Tam Á."."""
+    last = words[-1]
+    if len(words) > 1 and len(last.text) == 2 and last.text.endswith("."):
+        last = Capital(last.start, last.end - 1, last.text[:1])
+    return Run(words[0].start, last.end, tuple(word.text for word in (*words[:-1], last)))
 
 
 def _joined(text: str, before: Capital, word: Capital) -> bool:

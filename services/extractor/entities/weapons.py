@@ -63,6 +63,11 @@ def base_of(designation: str) -> str | None:
     return _base(match[1], match[3]) if match and match[1] in _prefixes() else None
 
 
+def is_designation(letters: str) -> bool:
+    """Return whether these are the letters of designations, which stand alone, too: "KAB"."""
+    return letters in _prefixes() and not _prefixes()[letters][1]
+
+
 def _designated(document: Document) -> Iterator[tuple[int, int, str]]:
     """Yield start, end and base of what is written like a designation, or like any model number behind a weapon's word."""
     for match in _INDEX.finditer(document.text):
