@@ -19,13 +19,14 @@ _MAX_CHARACTERS: Final = 200_000
 _FURNITURE_WORDS: Final = 12
 """A line of fewer words that does not end like a sentence is furniture: a caption, a credit, a headline, a link."""
 
-_SENTENCE_END: Final = re.compile(r"""[.!?…][\])}"'”’»]*$""")
+_SENTENCE_ENDS: Final = tuple(".!?…")
+_CLOSING: Final = "])}\"'”’»"
 _WORD: Final = re.compile(r"\w+")
 _POINTED: Final = re.compile(r"\d+(?:[.,]\d+)+")
 _GROUPED: Final = re.compile(r"[1-9]\d{0,2}(?:[.,]\d{3})+")
 _AFTER_DIGITS: Final = ":"
 """The character after 9: a word that sorts before it begins with a digit."""
-_THIN_SPACES: Final = frozenset("\u00a0\u2009\u202f")
+_THIN_SPACES: Final = "\u00a0\u2009\u202f"
 _SPACED_DIGITS: Final = re.compile(r"(?<=\d)[\u00a0\u2009\u202f](?=\d{3}\b)")
 
 _OLD_TONES: Final = ("òa óa ỏa õa ọa", "òe óe ỏe õe ọe", "ùy úy ủy ũy ụy")
@@ -45,7 +46,7 @@ def words_of(text: str) -> list[str]:
     even = unicodedata.normalize("NFC", even).lower()
     if not even.isascii():
         even = _TONE.sub(_place_tone, even)
-    if _THIN_SPACES.intersection(even):
+    if any(space in even for space in _THIN_SPACES):
         even = _SPACED_DIGITS.sub("", even)
     return _WORD.findall(_POINTED.sub(_plain, "\n".join(_prose(even))))[:MAX_WORDS]
 
@@ -75,7 +76,7 @@ def _prose(text: str) -> list[str]:
 
 
 def _is_prose(line: str) -> bool:
-    return bool(_SENTENCE_END.search(line)) or line.count(" ") + 1 >= _FURNITURE_WORDS
+    return line.rstrip(_CLOSING).endswith(_SENTENCE_ENDS) or line.count(" ") + 1 >= _FURNITURE_WORDS
 
 
 def _plain(match: re.Match[str]) -> str:

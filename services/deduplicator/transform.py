@@ -20,7 +20,7 @@ from services.deduplicator.rules import (
 )
 from services.deduplicator.sketching import features_of, sketch_words
 from services.deduplicator.story import story_terms
-from services.deduplicator.window import Candidate, Kin, Window, article_time
+from services.deduplicator.window import MAX_RELATED, Candidate, Kin, Window, article_time
 from shared.errors import Reason, Rejected
 from shared.models import Decision, ExtractedArticle, SketchedArticle, UniqueArticle, milliseconds
 
@@ -125,7 +125,7 @@ def _stories(row: Row, judged: list[_Judged], related: list[Kin], window: Window
     kin = sharing + related
     known = {one.article_id for one in kin} | {j.row.cluster for j in judged if j.shares_story}
     found = _distinct(one.story for one in kin)
-    joined = next((story for story in found if window.supports(row, story, knows=known)), None)
+    joined = next((story for story in found[:MAX_RELATED] if window.supports(row, story, knows=known)), None)
     return _Stories(found, next((one for one in kin if one.story == joined), None))
 
 
