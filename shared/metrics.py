@@ -76,6 +76,20 @@ PAGES: Final = Counter(
     "frontwire_pages_total", "Article pages asked for, by how that ended.", ["outcome"], registry=REGISTRY
 )
 DEDUP_WINDOW_ROWS: Final = Gauge("frontwire_dedup_window_rows", "Articles in the duplicate window.", registry=REGISTRY)
+DEDUP_WINDOW_BYTES: Final = Gauge(
+    "frontwire_dedup_window_bytes", "Memory of the index over the duplicate window.", registry=REGISTRY
+)
+DEDUP_ROWS_EXPIRED: Final = Counter(
+    "frontwire_dedup_rows_expired_total", "Articles that left the duplicate window by their age.", registry=REGISTRY
+)
+DEDUP_REBUILD_SECONDS: Final = Gauge(
+    "frontwire_dedup_rebuild_seconds", "How long the last rebuild of the index from its rows took.", registry=REGISTRY
+)
+DEDUP_STORY_CANDIDATES_CAPPED: Final = Counter(
+    "frontwire_dedup_story_candidates_capped_total",
+    "Keys and candidates for stories left out at a cap.",
+    registry=REGISTRY,
+)
 DEDUP_CANDIDATES_CAPPED: Final = Counter(
     "frontwire_dedup_candidates_capped_total", "Candidate keys and candidates left out at a cap.", registry=REGISTRY
 )

@@ -1,5 +1,6 @@
 """The deduplicator's two roles, on Faust: `sketch` in any number of copies, and `decide`, one working, one standing by."""
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal
 
@@ -26,14 +27,22 @@ def decide_stage(rows: Rows) -> tuple[Stage[Any], Callable[[], None]]:
     """Return the stage that decides in the one order, on the rows of its table, and what to call when they are complete."""
     window = Window(rows)
     metrics.DEDUP_WINDOW_ROWS.set_function(lambda: float(len(window)))
+    metrics.DEDUP_WINDOW_BYTES.set_function(lambda: float(window.nbytes))
 
     def decide_counted(article: SketchedArticle) -> Iterator[UniqueArticle]:
-        before = window.capped
+        capped, capped_stories, expired = window.capped, window.capped_stories, window.expired
         yield from decide(article, window=window)
-        metrics.DEDUP_CANDIDATES_CAPPED.inc(window.capped - before)
+        metrics.DEDUP_CANDIDATES_CAPPED.inc(max(0, window.capped - capped))
+        metrics.DEDUP_STORY_CANDIDATES_CAPPED.inc(max(0, window.capped_stories - capped_stories))
+        metrics.DEDUP_ROWS_EXPIRED.inc(window.expired - expired)
+
+    def rebuild() -> None:
+        started = time.perf_counter()
+        window.rebuild()
+        metrics.DEDUP_REBUILD_SECONDS.set(time.perf_counter() - started)
 
     stage = Stage("decide", ARTICLES_SKETCHED, SketchedArticle, ARTICLES_UNIQUE, decide_counted, window.forget)
-    return stage, window.rebuild
+    return stage, rebuild
 
 
 def run(settings: Settings, role: Role = "both") -> None:
