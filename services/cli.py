@@ -27,6 +27,7 @@ COMMANDS: Final[dict[str, str]] = {
     "follow": "following",
     "index": "index",
     "ingest": "ingestion",
+    "kibana": "kibana",
     "normalise": "pipes",
     "plan": "plan",
     "run": "services",

@@ -54,6 +54,10 @@ class Settings(BaseSettings):
     kibana_url: str = Field(
         default="http://127.0.0.1:5601", description="http(s)://host:port[/path] of Kibana, for links"
     )
+    kibana_username: str | None = Field(default=None, description="user of `frontwire kibana import`")
+    kibana_password: SecretStr | None = Field(
+        default=None, description="its password (or FRONTWIRE_KIBANA_PASSWORD_FILE)"
+    )
     kibana_space: str | None = Field(default=None, description="Kibana space of the links; default: the default space")
 
     config_dir: Path = Field(
@@ -92,7 +96,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _secrets_from_files(cls, values: Any) -> Any:
-        for name in ("kafka_password", "elasticsearch_api_key"):
+        for name in ("kafka_password", "elasticsearch_api_key", "kibana_password"):
             path = os.environ.get(f"{_PREFIX}{name}_FILE".upper())
             if path and not values.get(name):
                 values[name] = _secret(Path(path))

@@ -42,8 +42,8 @@ Make = Callable[[Record, Context], Work]
 def routes() -> dict[str, tuple[Topic, Make]]:
     """Return every topic that is indexed, by its name, with what its records become."""
     makers: dict[Topic, Make] = {ARTICLES_UNIQUE: article_work, ALERTS: alert_work, FEED_STATE: feed_work}
-    used = {topic: make for topic, make in makers.items() if topic in PIPELINE}
-    return {topic.name: (topic, make) for topic, make in (used | dict.fromkeys(LETTER_TOPICS, letter_work)).items()}
+    makers |= dict.fromkeys(LETTER_TOPICS, letter_work)
+    return {topic.name: (topic, make) for topic, make in makers.items()}
 
 
 def article_work(record: Record, context: Context) -> Work:

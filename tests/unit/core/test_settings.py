@@ -7,7 +7,8 @@ import pytest
 
 from shared.settings import Settings, SettingsError, environment_of, load_settings, read_secret, variables
 
-SECRETS = {"kafka_password": "FRONTWIRE_KAFKA_PASSWORD", "elasticsearch_api_key": "FRONTWIRE_ELASTICSEARCH_API_KEY"}
+SECRETS = {"kafka_password": "FRONTWIRE_KAFKA_PASSWORD", "elasticsearch_api_key": "FRONTWIRE_ELASTICSEARCH_API_KEY",
+           "kibana_password": "FRONTWIRE_KIBANA_PASSWORD"}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
