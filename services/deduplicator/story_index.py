@@ -23,6 +23,8 @@ ARTICLES_A_STORY_KEY: Final = 16
 MAX_SCORED: Final = 64
 
 _SINGLE_KEYS: Final = 3
+_SOUGHT_KEYS: Final = 6
+"""Terms that an article is found by one by one (3) and looks for others by (6): what is rarest differs between the two."""
 _PAIRED_TERMS: Final = 4
 _BUCKET_SECONDS: Final = STORY_DAYS * 86_400 // 2
 _NEIGHBOUR_BUCKETS: Final = (0, -1, -2, 1, 2)
@@ -88,7 +90,9 @@ class StoryIndex:
 
         When there are many, those that share most keys are scored, of these the earliest after the slot of `oldest`.
         """
-        keys, bucket = self._timeless_keys(terms), time // _BUCKET_SECONDS
+        # A term that no article holds yet is the rarest of all, and finds nothing.
+        held = terms[self._frequency[_place(terms)] > 0]
+        keys, bucket = self._timeless_keys(held, singles=_SOUGHT_KEYS), time // _BUCKET_SECONDS
         shared = self._keys.find(np.concatenate([keys ^ _bucket(bucket + step) for step in _NEIGHBOUR_BUCKETS]))
         capacity = self._keys.capacity
         likeliest = sorted(shared, key=lambda slot: (-shared[slot], (slot - oldest) % capacity))
@@ -96,12 +100,13 @@ class StoryIndex:
         slots = np.array(likeliest[:MAX_SCORED], np.int64)
         return slots, *self.likeness(terms, slots)
 
-    def _timeless_keys(self, terms: Words) -> Words:
-        """Return the keys of an article's rarest terms, one by one and in pairs, before time is mixed in."""
-        rarest = terms[np.argsort(-self._values(terms), kind="stable")[:_PAIRED_TERMS]] >> _TERM_SHIFT
+    def _timeless_keys(self, terms: Words, *, singles: int = _SINGLE_KEYS) -> Words:
+        """Return the keys of an article's rarest terms, `singles` one by one and some in pairs, before time is mixed in."""
+        ranked = terms[np.argsort(-self._values(terms), kind="stable")[:_SOUGHT_KEYS]] >> _TERM_SHIFT
+        rarest = ranked[:_PAIRED_TERMS]
         first, second = np.triu_indices(len(rarest), 1) if len(rarest) != _PAIRED_TERMS else _PAIRS
         pairs = np.minimum(rarest[first], rarest[second]) * _SPREAD_FIRST ^ np.maximum(rarest[first], rarest[second])
-        keys: Words = np.concatenate((rarest[:_SINGLE_KEYS], pairs)) * _SPREAD_SECOND
+        keys: Words = np.concatenate((ranked[:singles], pairs)) * _SPREAD_SECOND
         return keys
 
     def _rarity(self, terms: Words) -> Floats:

@@ -14,6 +14,7 @@ from shared.ids import article_id_for_link, trace_id_for
 from shared.models import DateOrigin, ExtractedArticle, Language, Published, SketchedArticle, Source, UniqueArticle
 
 DATA = Path(__file__).parents[2] / "data" / "dedup" / "articles.jsonl"
+STORIES = DATA.with_name("stories.jsonl")
 START = datetime(2026, 2, 1, 6, 0, tzinfo=UTC)
 
 FIRE = (
@@ -75,9 +76,9 @@ def decided(given: ExtractedArticle | SketchedArticle, window: Window) -> Unique
     return result
 
 
-def labelled() -> list[dict[str, Any]]:
-    """Return the labelled articles in the order of their publication."""
-    return [json.loads(line) for line in DATA.read_text(encoding="utf-8").splitlines()]
+def labelled(path: Path = DATA) -> list[dict[str, Any]]:
+    """Return labelled articles in the order of their publication."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def documents(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.deduplicator.cluster import cluster_documents
-from tests.unit.deduplicator.labelled import documents, labelled, measure
+from tests.unit.deduplicator.labelled import STORIES, documents, labelled, measure
 
 pytestmark = pytest.mark.slow
 
@@ -37,6 +37,14 @@ def test_own_stories_within_a_language() -> None:
     found = measure(rows, cluster_documents(documents(rows)))
     assert found["story_precision"] >= 0.90
     assert f1(found["story_precision"], found["story_recall"]) >= 0.80
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_events_of_one_town_or_one_president_hold_no_copies(seed: int) -> None:
+    rows = _shuffled(labelled(STORIES), seed) if seed else labelled(STORIES)
+    decisions = list(cluster_documents(documents(rows)))
+    assert len({decision["cluster"] for decision in decisions}) == len(rows)
+    assert all(not decision["duplicate_of"] for decision in decisions)
 
 
 def _is_foreign(row: dict[str, Any]) -> bool:

@@ -147,3 +147,18 @@ def test_common_names_are_shares_of_articles() -> None:
     shares = common_terms()
     assert all(0 < share < 1 for share in shares.values())
     assert shares["entity Q212"] > shares["entity Q7184"]
+
+
+def test_names_that_nobody_wrote_before_hide_no_story() -> None:
+    window = Window({})
+    first = decided(article("a", "hôm nay lính thủy Latvia giữ một tàu ở Liepaja, theo bà Silina."), window)
+    second = decided(
+        article(
+            "b",
+            "hôm nay báo Diena của ông Ozols, ông Kalnins và bà Berzina viết về con tàu ở Liepaja. "
+            "Theo bà Silina thì chủ tàu là ông Tsipras.",
+            title="Ông Ozols, ông Kalnins, bà Berzina và báo Diena",
+        ),
+        window,
+    )
+    assert second.story_id == first.story_id
