@@ -45,7 +45,10 @@ NEW_TERM_STORIES: Final = 5
 NEW_TERM_SOURCES: Final = 3
 """A term is new for a day after 30 days without it, or after all the time it was watched if that is at least a week."""
 MAX_LEAD: Final = 600
-"""A hit may not push the clock further than this beyond the last tick: the clock of one fetcher may be wrong."""
+"""A hit may not push the clock further than this beyond the last tick: the clock of one fetcher may be wrong.
+
+A story from beyond it counts when the clock has come there: after a stop hits may stand in the log before the first tick.
+"""
 REFRESH: Final = 900
 """An open alert with new stories is written again this often."""
 RESOLVE_AFTER: Final = 6 * HOUR
@@ -84,7 +87,7 @@ class Detector:
             return
         arrived = _seconds(hit.arrived_at)
         yield from self._advance(min(arrived, state.ticked + MAX_LEAD) if state.ticked else arrived)
-        at = min(arrived, state.clock, _seconds(hit.claimed_at) if hit.claimed_at else arrived)
+        at = min(arrived, _seconds(hit.claimed_at) if hit.claimed_at else arrived)
         self._hear(hit, at)
         watched = self._watched(hit.keyword)
         if watched is None:
@@ -161,7 +164,7 @@ class Detector:
         state = self.state
         if not self._is_new(watched):
             return None
-        stories = watched.stories(max(watched.floor, state.clock - DAY), state.muted())
+        stories = watched.stories(max(watched.floor, state.clock - DAY), state.clock, state.muted())
         if len(stories) < NEW_TERM_STORIES or not independent(stories, NEW_TERM_SOURCES):
             return None
         return watched.window(state.clock, 24, self._exposure, state.noise, state.muted())

@@ -151,7 +151,7 @@ def silence_alert(state: State, subject: Subject, name: str, window: Window) -> 
 
 
 def _with_evidence(state: State, watched: Watched, window: Window, *, kind: AlertKind, base: dict[str, Any]) -> Alert:
-    stories = watched.stories(window.start, state.muted())
+    stories = watched.stories(window.start, window.end, state.muted())
     sources, languages = _tallies(stories, "source"), _tallies(stories, "language")
     coverage = state.coverage()
     why_vi, why_en = reasons(kind, "keyword", watched.name, window, len(sources), len(languages), coverage)

@@ -128,15 +128,15 @@ class Watched:
                 break
             del self.seen[key]
 
-    def stories(self, start: int, muted: Container[str]) -> list[Story]:
-        """Return the stories after a time, without those of muted sources."""
-        found = self.recent[bisect_right(self.recent, start, key=_time) :]
+    def stories(self, start: int, end: int, muted: Container[str]) -> list[Story]:
+        """Return the stories after `start` and not after `end`, without those of muted sources."""
+        found = self.recent[bisect_right(self.recent, start, key=_time) : bisect_right(self.recent, end, key=_time)]
         return [story for story in found if story.source not in muted] if muted else found
 
     def window(self, clock: int, hours: int, exposure: Exposure, noise: Noise, muted: Container[str]) -> Window:
         """Return one window up to now, judged in full."""
         start = max(clock - hours * HOUR, self.floor)
-        return self._judged(hours, start, clock, len(self.stories(start, muted)), exposure, noise)
+        return self._judged(hours, start, clock, len(self.stories(start, clock, muted)), exposure, noise)
 
     def standing_out(
         self, clock: int, rule: AlertRule, exposure: Exposure, noise: Noise, muted: Container[str]
@@ -146,10 +146,10 @@ class Watched:
         threshold = THRESHOLDS[rule.sensitivity]
         for hours in rule.windows:
             start = max(clock - hours * HOUR, self.floor)
-            count = len(self.recent) - bisect_right(self.recent, start, key=_time)
+            count = bisect_right(self.recent, clock, key=_time) - bisect_right(self.recent, start, key=_time)
             if count < rule.min_stories or not self._may_stand_out(hours, start, clock, count, exposure, noise):
                 continue
-            stories = self.stories(start, muted)
+            stories = self.stories(start, clock, muted)
             if len(stories) < rule.min_stories or not independent(stories, rule.min_sources):
                 continue
             window = self._judged(hours, start, clock, len(stories), exposure, noise)

@@ -9,7 +9,7 @@ import pytest
 from services.alerter.detector import Detector
 from services.alerter.spikes import folded
 from services.alerter.state import dump_state, load_state
-from shared.alerts import Alert, AlertKind, AlertState, Hit, Severity
+from shared.alerts import Alert, AlertKind, AlertState, Hit, Severity, Tick
 from tests.unit.alerter.streams import END, HOUR, MINUTE, hit, in_order, lines, opened, ordinary, run, spike
 
 AT = END - 20 * HOUR
@@ -116,6 +116,16 @@ def test_an_outage_that_catches_up_does_not_alarm() -> None:
         for each in days()
     ]
     assert opened(run(caught_up)) == []
+
+
+def test_hits_that_stand_before_the_first_tick_after_a_stop_make_no_heap() -> None:
+    detector = Detector()
+    stopped, back = AT, AT + 9 * HOUR
+    run([each for each in days() if each.arrived_at < stopped], detector)
+    waiting = [hit(stopped + n * 30 * MINUTE, story=f"chờ {n}", source=f"Báo {n % 5}") for n in range(18)]
+    assert [alert for each in waiting for alert in detector.apply(each)] == []
+    assert opened(detector.apply(Tick(at=back))) == []
+    assert detector.state.clock == back.timestamp()
 
 
 def test_a_source_whose_clock_is_wrong_does_not_alarm() -> None:

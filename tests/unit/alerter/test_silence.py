@@ -7,7 +7,7 @@ from services.alerter.detector import Detector
 from services.alerter.spikes import folded
 from services.alerter.state import dump_state, load_state
 from shared.alerts import Alert, AlertKind, AlertState, Hit, Tick
-from tests.unit.alerter.streams import HOUR, START, hit, spike
+from tests.unit.alerter.streams import HOUR, MINUTE, START, hit, spike
 
 DAYS = 3
 END = START + timedelta(days=DAYS)
@@ -68,7 +68,7 @@ def test_an_alert_says_how_much_of_the_usual_voice_it_rests_on() -> None:
     detector = Detector(load_state(before()))
     detector.apply(Tick(at=END, feeds=4, silent_feeds=("Lớn", "Vắng")))
     hits = [
-        each.model_copy(update={"source": f"Nhỏ {1 + number % 3}"})
+        each.model_copy(update={"source": f"Nhỏ {1 + number % 3}", "arrived_at": END + number * MINUTE})
         for number, each in enumerate(spike(END, keyword="Kupyansk"))
     ]
     alert = next(alert for each in hits for alert in detector.apply(each))
