@@ -39,9 +39,8 @@ def decode(body: bytes, content_type: str | None = None) -> str:
         except (LookupError, UnicodeDecodeError):
             continue
     best = from_bytes(body[:_GUESS_WITHIN]).best()
-    if best is None:
-        raise UnicodeError("in no charset known here")
-    return body.decode(best.encoding)
+    # What no charset fits may be TCVN3: read as windows-1252 its letters survive, and the normaliser knows them.
+    return body.decode(best.encoding if best is not None else "windows-1252")
 
 
 def is_binary(body: bytes) -> bool:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+import ftfy
 import trafilatura
 from lxml import html as lxml_html
 from lxml.cssselect import CSSSelector
@@ -35,6 +36,11 @@ META_NAMES: Final = (
 )
 # One control character in a paragraph makes trafilatura lose the whole page.
 _CONTROLS: Final = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127))
+# UTF-8 that was taken for latin-1 and encoded again: control characters that no page means, and the extraction drops.
+_MISREAD: Final = re.compile(r"[\x80-\x9f]")
+# The extraction drops soft hyphens; in TCVN3 read as windows-1252 they are the letter ư. A letter of no living script stands in.
+_SOFT_HYPHEN: Final = "\xad"
+_STAND_IN: Final = "\uab30"
 _TIME_OF_DAY: Final = re.compile(r"\d{1,2}[:h]\d{2}")
 _VISIBLE_DATE: Final = re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{4}|\d{4}-\d{2}-\d{2}")
 _MARKUP: Final = re.compile(r"<[^<>]*>")
@@ -47,7 +53,9 @@ _MAX_VISITED: Final = 5000
 def parse_page(body: bytes, url: str, content_type: str | None, reading: Reading = Reading()) -> Page:  # noqa: B008
     """Return the article of a page; its text is empty when there is none. Raises UnicodeError when the bytes are no text."""
     decoded = body.decode(reading.charset, "replace") if reading.charset else decode(body, content_type)
-    text = decoded.translate(_CONTROLS)
+    if _MISREAD.search(decoded):
+        decoded = ftfy.fix_encoding(decoded)
+    text = decoded.translate(_CONTROLS).replace(_SOFT_HYPHEN, _STAND_IN)
     if not text.strip():
         return Page(text="")
     tree = lxml_html.document_fromstring(text.encode(), parser=lxml_html.HTMLParser(encoding="utf-8"))
@@ -60,8 +68,10 @@ def parse_page(body: bytes, url: str, content_type: str | None, reading: Reading
         return Page(text=stated, published=published)
     found = _without_headline((document.text or "").strip(), document.title or "")
     return Page(
-        text=stated if len(stated) > _MUCH_LONGER * len(found) and not reading.keep else found,
-        title=document.title or None,
+        text=(stated if len(stated) > _MUCH_LONGER * len(found) and not reading.keep else found).replace(
+            _STAND_IN, _SOFT_HYPHEN
+        ),
+        title=(document.title or "").replace(_STAND_IN, _SOFT_HYPHEN) or None,
         author=document.author or None,
         section=(document.categories or [None])[0],
         published=published,

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from services.cli import cli
 from services.fetcher.ingest import ingest
 from services.fetcher.ownership import GROUP
 from shared import sample_site
 from shared.ids import article_id_for_link
 from shared.links import clean_link
 from shared.models import RawArticle
+from shared.settings import environment_of
 from shared.supervisor import copies
 from shared.topics import ARTICLES_RAW, FEED_STATE, PAGES_TO_FETCH
 from tests.support.wire import JOBS, Wire, wait_until
@@ -55,6 +58,14 @@ def articles(wire: Wire) -> list[RawArticle]:
     return [RawArticle.model_validate_json(record.value or b"") for record in wire.read(ARTICLES_RAW)]
 
 
+def listed(wire: Wire) -> list[dict[str, Any]]:
+    """Return what `frontwire feeds list --json` prints."""
+    result = CliRunner().invoke(cli, ["feeds", "list", "--json"], env=environment_of(wire.settings))
+    assert result.exit_code == 0, result.output
+    rows: list[dict[str, Any]] = json.loads(result.stdout)
+    return rows
+
+
 def stop(wire: Wire, label: str = "fetcher") -> None:
     """Ask a process to stop, and see that it does so cleanly and in time."""
     process = wire.supervisor.running[label].process
@@ -77,6 +88,8 @@ def test_feeds_pages_and_files_are_published_once_and_remembered(wire: Wire, tmp
         assert sum(1 for article in pages if article.page_published and article.feed_published) >= 7
         assert wire.committed(GROUP, PAGES_TO_FETCH) == len(wire.read(PAGES_TO_FETCH)) == len(pages)
         rows = len(wire.read(FEED_STATE))
+        status = {row["feed"]: (row["status"], row["failures"]) for row in listed(wire)}
+        assert status == {"Báo Mẫu": ("ok", 0), "hộp thư": ("ok", 0)}
 
         wire.restart("fetcher")
         wire.wait_ready("fetcher")
