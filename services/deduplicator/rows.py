@@ -6,6 +6,7 @@ A row is one base64 string of about 700 bytes, so that a dict and a changelogged
 import base64
 import struct
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from typing import Final, Literal
 
@@ -25,6 +26,8 @@ _ORDER: Final = struct.Struct("<BQ")
 _ANSWER: Final = struct.Struct("<8sQBBHHHHHHHBB")
 _ID_BYTES: Final = 17
 _NOBODY: Final = "0" * 32
+_UNPACKED_ROWS: Final = 4096
+"""Rows kept unpacked, about 3 kB each: what is in the news now is a candidate again and again."""
 _NO_SCORE: Final = 0xFFFF
 _SCORE_STEPS: Final = 10_000
 
@@ -85,6 +88,11 @@ class Row:
         """The exact hash of the article's latest text."""
         return self.answers[0].text
 
+    @cached_property
+    def number_set(self) -> frozenset[int]:
+        """The hashes of the numbers in the text."""
+        return frozenset(self.numbers.tolist())
+
     def leads_story(self, article_id: str) -> bool:
         """Return whether articles on the same event are found by this one: it is no copy, and has something to be found by."""
         return self.cluster == article_id and len(self.terms) > 0
@@ -134,6 +142,7 @@ def pack_row(row: Row) -> str:
     return base64.b64encode(head + row.signature.tobytes() + arrays + ids + answers).decode()
 
 
+@lru_cache(_UNPACKED_ROWS)
 def unpack_row(text: str) -> Row:
     """Return the row in a base64 text; raises ValueError when it is not of this version."""
     data = base64.b64decode(text)

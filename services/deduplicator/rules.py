@@ -106,11 +106,11 @@ def number_agreement(row: Row, other: Row) -> float | None:
 
     A sketch keeps the smallest hashes of a long list: only the range that both lists cover is held together.
     """
-    numbers, others = set(row.numbers.tolist()), set(other.numbers.tolist())
+    numbers, others = row.number_set, other.number_set
     ceiling = min((max(held) for held in (numbers, others) if len(held) == MAX_NUMBERS), default=None)
     if ceiling is not None:
-        numbers = {number for number in numbers if number <= ceiling}
-        others = {number for number in others if number <= ceiling}
+        numbers = frozenset(number for number in numbers if number <= ceiling)
+        others = frozenset(number for number in others if number <= ceiling)
     fewer = min(len(numbers), len(others))
     return round(len(numbers & others) / fewer, 4) if fewer else None
 
