@@ -14,7 +14,7 @@ from services.commands.local import engine_settings
 from shared import local_engines
 from shared.local_engines import free_port
 from shared.settings import load_settings
-from tests.bench import fetching, indexer, names, stages
+from tests.bench import fetching, indexer, names, stages, text_rules
 from tests.support.wire import Wire, copy_config
 
 PAGE = """# Benchmarks
@@ -50,6 +50,7 @@ def main() -> None:
             sections = [
                 fetching.measure_fetching(),
                 names.measure_names(),
+                text_rules.measure_rules(min(arguments.articles, 400), arguments.size),
                 stages.measure_stages(wire, arguments.articles, arguments.size),
                 indexer.measure_indexer(wire, arguments.indexed, arguments.size),
                 stages.measure_end_to_end(wire, arguments.articles, arguments.size),
