@@ -9,7 +9,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Final
 
 from services.normaliser.changes import Change
@@ -37,14 +37,20 @@ def choose_title(lines: Sequence[Line], given: str) -> Title:
     """Return the title of a part from its lines, those taken out by the clean-up included, and the title that was given."""
     kept = [line for line in lines if not line.removed and line.rest.strip()]
     if given:
-        repeated = kept[0] if len(kept) > 1 and _same(kept[0].rest, given) and _is_clean(kept[0]) else None
-        return Title(given, (_taken(repeated, "title.repeated"),) if repeated else ())
+        return Title(given, _repeats(kept, given))
     if not kept:
         return Title(next((line.text for line in lines), "")[:LONGEST_DERIVED_TITLE])
     first = kept[0]
     if len(kept) > 1 and len(first.rest.strip()) <= LONGEST_HEADLINE and _is_clean(first):
-        return Title(_one_line(first.rest), (_taken(first, "title.first-line"),))
+        title = _one_line(first.rest)
+        return Title(title, (_taken(first, "title.first-line"), *_repeats(kept[1:], title)))
     return Title(_first_sentence(_one_line(_kept_text(first))))
+
+
+def _repeats(lines: Sequence[Line], title: str) -> tuple[Change, ...]:
+    """Return the cuts of the first lines that say the title again; the last line is never one of them."""
+    same = takewhile(lambda line: _same(line.rest, title) and _is_clean(line), lines[:-1])
+    return tuple(_taken(line, "title.repeated") for line in same)
 
 
 def _one_line(text: str) -> str:
