@@ -32,7 +32,7 @@ def _within_phrase(document: Document, hit: Hit) -> bool:
 
 def _resolve(document: Document, hit: Hit) -> Name | None:
     """Return the best name whose context holds: with a context before without, then by rank, then the larger place."""
-    if hit.capitals and hit.end - hit.start < _LOUD_ENOUGH and not document.shouted(hit.start, hit.end):
+    if hit.capitals and hit.end - hit.start < _LOUD_ENOUGH and not _is_loud(document, hit):
         return None
     if hit.names[0].meaning.rank >= PLACE_RANK and _is_doubtful(document, hit):
         return None
@@ -41,6 +41,12 @@ def _resolve(document: Document, hit: Hit) -> Name | None:
     place = document.place(hit.start, hit.end, hit.capitals)
     fitting = [name for name in hit.names if (condition := name.meaning.condition) is None or condition.holds(place)]
     return min(fitting, key=_order, default=None)
+
+
+def _is_loud(document: Document, hit: Hit) -> bool:
+    """Return whether short capitals are a name: among words in capitals, or as a dateline ("KYIV, Nov 7")."""
+    opens_line = document.text[hit.start - 1 : hit.start] in ("", "\n")
+    return document.shouted(hit.start, hit.end) or (opens_line and document.text[hit.end : hit.end + 1] == ",")
 
 
 def _is_doubtful(document: Document, hit: Hit) -> bool:

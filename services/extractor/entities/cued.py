@@ -12,7 +12,7 @@ from services.extractor.entities.weapons import is_designation
 from shared.models import EntityType
 
 _KINDS: Final = {"ORG": EntityType.ORG, "LOC": EntityType.LOC, "PLACE": EntityType.LOC, "WEAPON": EntityType.WEAPON}
-_ABBREVIATED: Final = regex.compile(r"\p{Lu}{3,6}")
+_ABBREVIATED: Final = regex.compile(r"(?![IVXLC]+\Z)[A-Z]{3,6}|[А-ЯІЇЄҐ]{3,6}")
 _MAX_WORDS: Final = 5
 _SHORTEST: Final = 2
 _COMPASS: Final = frozenset(("Bắc", "Nam", "Tây", "Trung", "Đông", "East", "North", "South", "West"))
@@ -33,7 +33,9 @@ def name_by_cues(document: Document) -> None:
 def _is_abbreviation(document: Document, run: Run) -> bool:
     """Return whether a run is one unknown abbreviation among words that are not all capitals: "theo NABU"."""
     word = run.words[0]
-    if len(run.words) > 1 or not word.isupper() or not _ABBREVIATED.fullmatch(word):
+    if len(run.words) > 1 or not _ABBREVIATED.fullmatch(word):
+        return False
+    if any(hit.names for hit in document.hits if hit.start == run.start and hit.end == run.end):
         return False
     return word not in document.grammar.abbreviations and not document.shouted(run.start, run.end)
 

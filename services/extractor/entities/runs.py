@@ -13,12 +13,12 @@ from shared.models import EntityType
 _PARTICLE: Final = regex.compile(
     r" (?:von der|van der|de la|von|van|de|der|di|da|al|el|bin|ben|ter|del|la|le|dos)(?= \p{Lu})| al-(?=\p{Lu})"
 )
-_LINK: Final = regex.compile(r"(?:,? ?(?:của|of the|of|thuộc)?[ ]?[\"“«(]?|[)»\"”],? | - |: ?)$")
-_TOUCH: Final = regex.compile(r"(?:,? ?[\"“«(]?|: ?)$")
+_LINK: Final = regex.compile(r"(?:,? ?(?:của|of the|of|thuộc)?[ ]?[\"“«(]?|[)»\"”],? | - |: ?)\Z")
+_TOUCH: Final = regex.compile(r"(?:,? ?[\"“«(]?|: ?)\Z")
 _LONGEST_LINK: Final = 9
 _MAX_SKIPPED: Final = 3
 _BETWEEN: Final = frozenset((EntityType.LOC, EntityType.ORG))
-_LIST_LINK: Final = regex.compile(r"(?:, | (?:và|cùng|hay|hoặc|and|or|и|или|та|і|й|або) |, (?:and|và|и|та) )[\"“«]?$")
+_LIST_LINK: Final = regex.compile(r"(?:, | (?:và|cùng|hay|hoặc|and|or|и|или|та|і|й|або) |, (?:and|và|и|та) )[\"“«]?\Z")
 _MAX_LISTED: Final = 8
 
 

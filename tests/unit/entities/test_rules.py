@@ -135,3 +135,26 @@ def test_any_text_gives_ordered_mentions(text: str, knowledge: Knowledge) -> Non
         assert end <= item.start < item.end <= len(text)
         assert item.text == text[item.start : item.end]
         end = item.end
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        ("KYIV, Nov 7 - Power is back.", "en", ["Q1899"]),
+        ("Xuất khẩu giảm trong quý III so với năm ngoái.", "vi", []),
+        ("Hội nghị bàn về châu Á\nĐức Trí - Theo một tờ báo.", "vi", ["Q48"]),
+        ("Cơ quan Chống Rửa tiền (CQRT) đã họp.", "vi", ["org:co-quan-chong-rua-tien"] * 2),
+        ("Tàu cập cảng Ust-Luga.", "vi", ["loc:ust-luga"]),
+        ("Các làng Lipivka, Qorvo và Umlau thất thủ.", "vi", ["loc:lipivka", "loc:qorvo", "loc:umlau"]),
+        ("Tên lửa Xanhthor và Qirin bay qua.", "vi", ["weapon:xanhthor", "weapon:qirin"]),
+        (
+            "The Coastal Rescue Bureau met the Party of Green Hills.",
+            "en",
+            ["org:coastal-rescue-bureau", "org:party-of-green-hills"],
+        ),
+        ("Хан-Юнис стоит. Бои в Тель-Авиве.", "ru", ["gn:281124", "Q33935"]),
+    ],
+)
+def test_names_by_what_stands_around_them(text: str, language: str, expected: list[str], knowledge: Knowledge) -> None:
+    found = [identifier for _, identifier in ids(text, knowledge, language)]
+    assert found == expected
