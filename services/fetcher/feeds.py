@@ -238,11 +238,12 @@ def _duplicates(path: Path) -> Iterator[Problem]:
     first: dict[tuple[str, str], int] = {}
     for index, block in enumerate(blocks if isinstance(blocks, list) else []):
         for key, value in _identities(block):
-            line = yaml_config.line_of(text, ("feeds", index, key))
-            if (key, value) in first:
-                reason = f"{block[key]!r} stands already in line {first[key, value]}"
-                yield Problem(str(path), line, f"feeds.{index}.{key}", reason, "every feed once")
-            first.setdefault((key, value), line)
+            earlier = first.setdefault((key, value), index)
+            if earlier != index:
+                # Finding a line reads the whole text: only for what is wrong.
+                lines = [yaml_config.line_of(text, ("feeds", number, key)) for number in (earlier, index)]
+                reason = f"{block[key]!r} stands already in line {lines[0]}"
+                yield Problem(str(path), lines[1], f"feeds.{index}.{key}", reason, "every feed once")
 
 
 def _identities(block: object) -> Iterator[tuple[str, str]]:

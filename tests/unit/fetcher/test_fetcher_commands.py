@@ -20,6 +20,9 @@ from shared.models import FeedState, RawArticle
 from shared.yaml_config import ConfigError
 from tests.support.site import Site, serving
 
+# Parser processes are started.
+pytestmark = pytest.mark.slow
+
 LISTED = """\
 # The desk's feeds: ask Lan before you remove one.
 delay: 10ms  # our own site

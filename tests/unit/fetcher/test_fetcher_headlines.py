@@ -2,7 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from services.normaliser.language import identify
+
+# The identifier's model is loaded.
+pytestmark = pytest.mark.slow
 
 HEADLINES = Path(__file__).resolve().parents[2] / "data" / "fetcher" / "headlines.tsv"
 
