@@ -58,8 +58,9 @@ def next_step(
     due_at = _due_at(kind, notification, delivery, channel, config)
     if not channel.mirrors:
         due_at = max(due_at, _end_of_quiet(notification, stands.severity, channel, rule_of, max(now, due_at)))
+    repeat = delivery.intent is not None and delivery.intent.kind is kind
     news_at = stands.opened_at if kind is MessageKind.OPENING else stands.changed_at
-    return Step(notification, kind, due_at, news_at, stands, delivery.intent is not None, delivery.attempts)
+    return Step(notification, kind, due_at, news_at, stands, repeat, delivery.attempts)
 
 
 def _is_for(notification: Notification, channel: AnyChannel, rule_of: RuleOf) -> bool:

@@ -102,7 +102,7 @@ def _message_id(channel: str, steps: Sequence[Step]) -> str:
     parts = [channel]
     for step in steps:
         known = step.notification.deliveries.get(channel, Delivery())
-        parts += [step.notification.notification_id, str(known.messages)]
+        parts += [step.notification.notification_id, step.kind.value, str(known.messages)]
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=16, person=b"message").hexdigest()
 
 
@@ -120,10 +120,12 @@ def settled(
     known = notification.deliveries.get(name, Delivery())
     if isinstance(outcome, Failed):
         attempts = known.attempts + outcome.refused
+        # Somebody who may have got the opening is still to hear of the end.
+        unsure = outcome.doubtful or step.repeat or (known.told is None and step.kind is not MessageKind.OPENING)
         return _with_delivery(
             notification,
             name,
-            intent=known.intent if outcome.doubtful or step.repeat else None,
+            intent=known.intent if unsure else None,
             attempts=attempts,
             given_up=outcome.error if attempts >= MAX_REFUSALS else None,
         )

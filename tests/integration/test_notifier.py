@@ -14,9 +14,10 @@ from services.commands.demo_report import read_metrics
 from shared.alerts import LOG_RECORD, Alert, AlertState, Command, Hit, LogRecord
 from shared.ids import article_id_for_text, partition_of, trace_id_for
 from shared.local_engines import free_port
+from shared.notifications import Notification
 from shared.settings import environment_of
 from shared.supervisor import copies
-from shared.topics import ALERTS, KEYWORD_HITS
+from shared.topics import ALERTS, KEYWORD_HITS, NOTIFICATIONS
 from shared.watchlist import WATCHLIST, WatchlistFile
 from shared.yaml_config import load
 from tests.support.desk_server import DeskServer, Request, desk_server
@@ -109,6 +110,24 @@ def test_a_crash_in_the_middle_of_a_message_repeats_it_and_says_so(wire: Wire, d
     assert second.json["text"].startswith("Có thể bạn đã nhận tin này")
 
 
+def test_an_edit_of_the_channels_counts_and_a_broken_one_does_not(wire: Wire, desk: DeskServer) -> None:
+    path = wire.settings.config_dir / "channels.yaml"
+    good = path.read_text(encoding="utf-8")
+    path.write_text(good.replace("timeout:", "timeouts:"), encoding="utf-8")
+    wait_until(lambda: wire.metric(FIRST, "frontwire_config_refused") == 1, "the refusal", 30)
+    kept = new_alert(9)
+    put(wire, kept)
+    wait_until(lambda: about(desk, kept), "the opening by the last good file", 60)
+    path.write_text(good.replace(desk.url, f"{desk.url}/moved"), encoding="utf-8")
+    wait_until(lambda: wire.metric(FIRST, "frontwire_config_refused") == 0, "the good edit", 30)
+    moved = new_alert(10)
+    put(wire, moved)
+    wait_until(lambda: about(desk, moved), "the opening at the new address", 60)
+    assert about(desk, kept)[0].path == "/"
+    assert about(desk, moved)[0].path == "/moved"
+    path.write_text(good, encoding="utf-8")
+
+
 def test_a_standby_takes_over_and_repeats_nothing(wire: Wire, desk: DeskServer) -> None:
     before, after = new_alert(4), new_alert(5)
     wire.supervisor.start_one(NOTIFIERS[1])
@@ -116,7 +135,7 @@ def test_a_standby_takes_over_and_repeats_nothing(wire: Wire, desk: DeskServer) 
     wait_until(lambda: about(desk, before), "the opening", 60)
     wait_until(lambda: ready(wire, FIRST) != ready(wire, SECOND), "one of two to be on duty", 60)
     working = FIRST if ready(wire, FIRST) else SECOND
-    wait_until(lambda: wire.metric(working, "frontwire_waiting_notifications") <= 5, "the rows to be kept", 30)
+    wait_until(lambda: is_kept(wire, before), "the delivery to be kept", 30)
     wire.supervisor.kill(working)
     put(wire, after)
     wait_until(lambda: about(desk, after), "the standby to notify", 60)
@@ -132,6 +151,12 @@ def test_a_standby_takes_over_and_repeats_nothing(wire: Wire, desk: DeskServer) 
 
 def answers(wire: Wire, label: str) -> bool:
     return bool(read_metrics(wire.supervisor.running[label].metrics_url))
+
+
+def is_kept(wire: Wire, wanted: Alert) -> bool:
+    """Return whether it is written down that the desk was told of an alert."""
+    rows = [record for record in wire.read(NOTIFICATIONS) if record.key == wanted.alert_id.encode()]
+    return bool(rows) and Notification.model_validate_json(rows[-1].value or b"").deliveries["desk"].messages == 1
 
 
 def ready(wire: Wire, label: str) -> bool:

@@ -158,6 +158,27 @@ def test_after_a_crash_a_message_may_come_twice_and_says_so(answered: bool) -> N
     assert [kind for _, kind, _ in office.inbox].count("resolved") == 1
 
 
+def test_an_end_after_a_crash_is_a_message_of_its_own_and_is_not_lost() -> None:
+    office = Office()
+    office.answers["desk"] = None
+    office.hears(alert())
+    office.run(minutes(2), every=minutes(1) + timedelta(seconds=1))
+    office.start()
+    office.hears(later(alert(), office.now, AlertState.RESOLVED))
+    office.answers["desk"] = Failed("ConnectionRefusedError")
+    office.run(minutes(2))
+    office.answers["desk"] = Delivered()
+    office.run(minutes(10))
+    assert [kind for _, kind, _ in office.inbox][:2] == ["opening", "resolved"]
+    assert office.inbox[1] == ("desk", "resolved", False)
+    assert [kind for _, kind, _ in office.inbox].count("opening") == 1
+    opening, *ends = office.messages
+    assert opening.message_id not in {end.message_id for end in ends}
+    before = len(office.inbox)
+    office.run(HOUR)
+    assert len(office.inbox) == before
+
+
 def test_a_crash_between_message_and_row_repeats_it_with_the_same_id() -> None:
     office = Office()
     office.hears(alert())

@@ -116,7 +116,7 @@ def test_the_end_goes_to_those_who_got_the_opening_once() -> None:
     maybe = Delivery(intent=Intent(message_id="m", kind=MessageKind.OPENING, at=NOW))
     unsure = step(notification(over, deliveries={"desk": maybe}), NOW + HOUR)
     assert unsure is not None
-    assert (unsure.kind, unsure.repeat) == (MessageKind.RESOLVED, True)
+    assert (unsure.kind, unsure.repeat) == (MessageKind.RESOLVED, False)
 
 
 @pytest.mark.parametrize(
