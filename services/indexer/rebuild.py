@@ -41,7 +41,7 @@ def rebuild(
     Raises `Transient` when Elasticsearch is unwell or refuses a document: then the old index serves on and takes writes again.
     """
     old = next(iter(client.indices.get_alias(index=name).body))
-    new = f"{_PREFIX}{name}-{datetime.now(UTC):%Y%m%d%H%M%S}"
+    new = f"{_PREFIX}{name}-{datetime.now(UTC):%Y%m%d%H%M%S%f}"
     _create(client, templates, alias, name, new)
     try:
         _copy(client, templates.fields(alias), old, new, progress)
