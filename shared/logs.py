@@ -53,7 +53,6 @@ def configure(level: str, log_format: Literal["auto", "json", "console"], **cont
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
     )
     structlog.contextvars.clear_contextvars()
     static = {key: value for key, value in context.items() if value is not None}

@@ -1,11 +1,13 @@
 """Fixtures: one pair of real engines for the whole run, and a clean wire for each test, or each file, that asks for one."""
 
+import logging
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import structlog
 
 from services.commands.common import project_folder
 from services.commands.local import engine_settings
@@ -30,6 +32,18 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     ):
         return "pytestmark = pytest.mark.slow" in collection_path.read_text(encoding="utf-8") or None
     return None
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """Undo what a test set up for the logs of its process: no test depends on those before it."""
+    yield
+    structlog.reset_defaults()
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if isinstance(handler.formatter, structlog.stdlib.ProcessorFormatter):
+            root.removeHandler(handler)
+    logging.getLogger("frontwire").setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from structlog.testing import capture_logs
 
 from services.commands import alerts as module
 from services.commands.alerts import alerts
@@ -46,8 +47,10 @@ def ids(result: Result) -> list[int]:
 
 
 def test_a_channel_is_tried_whether_it_is_switched_on_or_not() -> None:
-    tried = run("test-channel", "sổ trực", "--json")
-    assert (tried.exit_code, json.loads(tried.output[tried.output.index("{\n") :])["delivered"]) == (0, True)
+    with capture_logs() as lines:
+        tried = run("test-channel", "sổ trực", "--json")
+    assert (tried.exit_code, json.loads(tried.stdout)["delivered"]) == (0, True)
+    assert [line["kind"] for line in lines] == ["test"]
     failed = run("test-channel", "bot", "--json")
     assert failed.exit_code == 1
     assert json.loads(failed.stdout)["error"] == "the variable NOT_THERE is not set"
