@@ -69,6 +69,8 @@ def configure(level: str, log_format: Literal["auto", "json", "console"], **cont
     )
     libraries = FloodFilter()
     handler.addFilter(lambda record: record.name.startswith("frontwire") or libraries.filter(record))
+    # Python's own warnings would be lines that no machine reads.
+    logging.captureWarnings(True)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

@@ -39,6 +39,7 @@ def logs_as_before() -> Iterator[None]:
     """Undo what a test set up for the logs of its process: no test depends on those before it."""
     yield
     structlog.reset_defaults()
+    logging.captureWarnings(False)
     root = logging.getLogger()
     for handler in root.handlers[:]:
         if isinstance(handler.formatter, structlog.stdlib.ProcessorFormatter):

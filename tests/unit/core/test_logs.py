@@ -11,7 +11,7 @@ import pytest
 from shared.logs import FloodFilter
 
 CHILD = """
-import logging, structlog
+import logging, structlog, warnings
 from shared.logs import configure
 from shared.settings import Settings
 
@@ -28,6 +28,7 @@ for _ in range(3):
     logging.getLogger("kafka.conn").warning("broker %s is away", 7)
 logging.getLogger("kafka.conn").info("too quiet for a library")
 logging.getLogger("kafka.net.selector").warning("slow")
+warnings.warn("an old way", RuntimeWarning, stacklevel=1)
 """
 
 
@@ -64,8 +65,14 @@ def test_a_traceback_stays_on_its_line(lines: list[dict[str, Any]]) -> None:
 
 
 def test_libraries_say_the_same_thing_once_and_we_always(lines: list[dict[str, Any]]) -> None:
-    events = [line["event"] for line in lines]
+    events = [line["event"] for line in lines if line["logger"] != "py.warnings"]
     assert events == ["đã nhận", "bug", "the same of ours", "broker 7 is away", *["the same of ours"] * 2]
+
+
+def test_a_warning_of_python_itself_is_a_line_too(lines: list[dict[str, Any]]) -> None:
+    (warning,) = (line for line in lines if line["logger"] == "py.warnings")
+    assert "RuntimeWarning: an old way" in warning["event"]
+    assert warning["service"] == "indexer"
 
 
 def record(name: str, message: str, *values: object) -> logging.LogRecord:
