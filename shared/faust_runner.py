@@ -6,9 +6,12 @@ acknowledged. Three `kill -9` under load: nothing lost, nothing inverted, 5 % re
 """
 
 import asyncio
+import os
 import signal
+import sys
 import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -34,6 +37,8 @@ STOP_SECONDS: Final = 8.0
 # (the assignor ignored a topic that the broker did not show yet); a copy too many waits twice as long after each try.
 UNASSIGNED_SECONDS: Final = 30.0
 MAX_UNASSIGNED_SECONDS: Final = 1920.0
+# A start takes a second or two, tens on a machine that is short of processors.
+START_SECONDS: Final = 60.0
 
 log = structlog.get_logger("frontwire.faust")
 
@@ -163,7 +168,8 @@ class StageRunner:
 
         `patience` is how many seconds the stage may be without partitions; then it fails with `UnassignedError`.
         """
-        await self.app.start()
+        if not await self._started(stopping):
+            return
         timers = [
             asyncio.create_task(self._flush_on_timer(stopping)),
             asyncio.create_task(self._watch_assignment(stopping, patience)),
@@ -175,6 +181,25 @@ class StageRunner:
         if self.failed is None:
             await self._flush()
             await self.app.consumer.commit()
+
+    async def _started(self, stopping: asyncio.Event) -> bool:
+        """Start the app; False when asked to stop first.
+
+        A client that asked a broker in the middle of its restart knows no broker any more and waits for ever (aiokafka 0.14:
+        "Unable to update metadata from []"). Nothing has been read by then, so the process begins anew, threads and all.
+        """
+        starting = asyncio.create_task(self.app.start())
+        asked = asyncio.create_task(stopping.wait())
+        await asyncio.wait({starting, asked}, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        if starting.done():
+            await starting
+        elif stopping.is_set():
+            starting.cancel()
+        else:
+            log.warning("starting_again", reason=f"{self.name}: not started for {START_SECONDS:.0f} s")
+            os.execv(sys.executable, sys.orig_argv)  # noqa: S606  (our own command line, as it was given)
+        return starting.done()
 
     async def _work(self, stream: Any) -> None:
         async for event in stream.noack().events():
@@ -336,7 +361,8 @@ async def _run(service: Service, workers: Sequence[Stateless | Stateful], patien
         await asyncio.gather(*(runner.run(stopping, patience) for runner in runners))
     finally:
         for runner in runners:
-            await asyncio.wait_for(runner.app.stop(), STOP_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(runner.app.stop(), STOP_SECONDS)
     for runner in runners:
         if runner.failed is not None:
             raise runner.failed
