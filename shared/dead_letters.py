@@ -1,21 +1,19 @@
 """Dead letters: read them, and send them back to where they came from after a fix."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer, TopicPartition
 
 from shared import headers
 from shared.errors import Reason
-from shared.kafka_clients import make_consumer, make_producer, record_of
+from shared.kafka_clients import make_consumer, make_producer, read_to_end, until_end
 from shared.settings import Settings
 from shared.stage import Record
 from shared.topics import PIPELINE, Topic, by_name, dead_letter_topic
 
 REPLAY_GROUP: Final = "frontwire-dlq-replay"
-_QUIET_SECONDS: Final = 15.0
 
 
 @dataclass(frozen=True)
@@ -79,15 +77,8 @@ def read_all(settings: Settings) -> Iterator[tuple[Topic, DeadLetter]]:
 
 
 def read(settings: Settings, source: Topic) -> Iterator[DeadLetter]:
-    """Yield the dead letters of one topic, oldest first, as far as they go when the reading begins."""
-    consumer = make_consumer(settings, None, "dlq-read")
-    try:
-        partition = TopicPartition(dead_letter_topic(source).name, 0)
-        consumer.assign([partition])
-        consumer.seek_to_beginning(partition)
-        yield from _until_end(consumer, partition)
-    finally:
-        consumer.close()
+    """Return the dead letters of one topic, oldest first, as far as they go when the reading begins."""
+    return map(DeadLetter, read_to_end(settings, dead_letter_topic(source), "dlq-read"))
 
 
 def replay(settings: Settings, source: Topic, *, reason: Reason | None = None, again: bool = False) -> Replayed:
@@ -105,7 +96,7 @@ def replay(settings: Settings, source: Topic, *, reason: Reason | None = None, a
         consumer.assign([partition])
         if again or consumer.committed(partition) is None:
             consumer.seek_to_beginning(partition)
-        for letter in _until_end(consumer, partition):
+        for letter in map(DeadLetter, until_end(consumer, [partition])):
             if reason is not None and letter.reason != reason:
                 others += 1
                 continue
@@ -132,13 +123,3 @@ def _send_back(producer: KafkaProducer, source: Topic, letter: DeadLetter) -> No
         headers=list(headers.without_dead_letter(letter.record.headers)),
         partition=min(partition, source.partitions - 1),
     ).get(timeout=60)
-
-
-def _until_end(consumer: KafkaConsumer, partition: TopicPartition) -> Iterator[DeadLetter]:
-    end = consumer.end_offsets([partition])[partition]
-    deadline = time.monotonic() + _QUIET_SECONDS
-    while consumer.position(partition) < end and time.monotonic() < deadline:
-        for messages in consumer.poll(timeout_ms=500).values():
-            deadline = time.monotonic() + _QUIET_SECONDS
-            for message in messages:
-                yield DeadLetter(record_of(message))

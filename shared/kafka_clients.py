@@ -6,13 +6,15 @@ session timeout of 45 s stalls a restart, and the default reconnect backoff of 3
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import structlog
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
+from shared import metrics
 from shared.settings import Settings
 from shared.stage import Outgoing, Record
 from shared.topics import MAX_DERIVED_BYTES, Topic
@@ -21,7 +23,11 @@ log = structlog.get_logger("frontwire.kafka")
 
 SESSION_TIMEOUT_MS: Final = 6_000
 HEARTBEAT_INTERVAL_MS: Final = 2_000
+# Longer than any rebalance takes, a killed member's session included. kafka-python 3.0.12 was seen to stay out of its group for
+# ever when the topics were made moments before it joined.
+REJOIN_AFTER_SECONDS: Final = 15.0
 _QUIET_SECONDS: Final = 15.0
+_POSITION_MS: Final = 200
 # A client that finds no broker says so after 3 s instead of 30: whoever waits for Kafka must still stop within 10 s.
 _CONNECT: Final = {"reconnect_backoff_ms": 100, "reconnect_backoff_max_ms": 1_000, "bootstrap_timeout_ms": 3_000}
 
@@ -111,14 +117,33 @@ def read_to_end(settings: Settings, topic: Topic, client_id: str) -> Iterator[Re
         partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
         consumer.assign(partitions)
         consumer.seek_to_beginning(*partitions)
-        ends = consumer.end_offsets(partitions)
-        until = time.monotonic() + _QUIET_SECONDS
-        while any(consumer.position(each) < ends[each] for each in partitions) and time.monotonic() < until:
-            for messages in consumer.poll(timeout_ms=500).values():
-                until = time.monotonic() + _QUIET_SECONDS
-                yield from (record_of(message) for message in messages)
+        yield from until_end(consumer, partitions)
     finally:
         consumer.close(autocommit=False)
+
+
+def until_end(consumer: KafkaConsumer, partitions: Sequence[TopicPartition]) -> Iterator[Record]:
+    """Yield what a consumer's partitions hold now from its position on; stops early when nothing comes for 15 s."""
+    ends = consumer.end_offsets(partitions)
+    until = time.monotonic() + _QUIET_SECONDS
+    while any(consumer.position(each) < ends[each] for each in partitions) and time.monotonic() < until:
+        for messages in consumer.poll(timeout_ms=500).values():
+            until = time.monotonic() + _QUIET_SECONDS
+            yield from (record_of(message) for message in messages)
+
+
+def observe_lag(
+    stage: str, consumer: KafkaConsumer, partitions: Iterable[TopicPartition], records: Sequence[Record]
+) -> None:
+    """Set a stage's lag: the records that its partitions still hold, and the age in seconds of the oldest one in hand."""
+    lag = 0
+    for partition in partitions:
+        end = consumer.highwater(partition)
+        with suppress(KafkaError):
+            lag += max(0, end - consumer.position(partition, timeout_ms=_POSITION_MS)) if end is not None else 0
+    metrics.LAG_RECORDS.labels(stage).set(lag)
+    oldest_ms = min((record.timestamp_ms for record in records), default=0)
+    metrics.LAG_SECONDS.labels(stage).set(max(0.0, time.time() - oldest_ms / 1000) if lag and oldest_ms else 0.0)
 
 
 def record_of(message: Any) -> Record:

@@ -1,7 +1,7 @@
 """Operator configuration in YAML: every error at once, each with file, line, key, reason and remedy."""
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -56,6 +56,50 @@ def load(path: Path, model: type[M]) -> M:
         return model.model_validate({} if data is None else data)
     except ValidationError as error:
         raise ConfigError(list(_problems(error, text, path, model))) from None
+
+
+def load_unique(
+    path: Path,
+    model: type[M],
+    section: str,
+    identities: Callable[[Mapping[str, Any]], Iterable[tuple[str, str]]],
+    remedy: str,
+) -> M:
+    """Return a YAML file as `load` does, when no two blocks of one section are the same.
+
+    `identities` gives the (key, value) pairs of a block that no other block may have. Raises `ConfigError` with everything that
+    is wrong at once: duplicates are found in the bare YAML, so that other errors do not hide them.
+    """
+    problems: list[Problem] = []
+    loaded: M | None = None
+    try:
+        loaded = load(path, model)
+    except ConfigError as error:
+        problems += error.problems
+    problems += _twice(path, section, identities, remedy)
+    if loaded is None or problems:
+        raise ConfigError(sorted(problems, key=lambda problem: problem.line))
+    return loaded
+
+
+def _twice(
+    path: Path, section: str, identities: Callable[[Mapping[str, Any]], Iterable[tuple[str, str]]], remedy: str
+) -> Iterator[Problem]:
+    try:
+        text = read_text(path)
+        data: Any = YAML(typ="safe", pure=True).load(text)
+    except Exception:  # not readable at all: load has already said so
+        return
+    blocks = data.get(section) if isinstance(data, dict) else None
+    first: dict[tuple[str, str], int] = {}
+    for index, block in enumerate(blocks if isinstance(blocks, list) else []):
+        for key, value in identities(block) if isinstance(block, dict) else ():
+            earlier = first.setdefault((key, value), index)
+            if earlier != index:
+                # Finding a line reads the whole text: only for what is wrong.
+                lines = [line_of(text, (section, number, key)) for number in (earlier, index)]
+                reason = f"{block[key]!r} stands already in line {lines[0]}"
+                yield Problem(str(path), lines[1], f"{section}.{index}.{key}", reason, remedy)
 
 
 def read_text(path: Path) -> str:

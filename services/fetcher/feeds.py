@@ -2,7 +2,7 @@
 
 import codecs
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from lxml.cssselect import CSSSelector, SelectorError
 from pydantic import AfterValidator, Field, model_validator
-from ruamel.yaml import YAML
 
 from services.fetcher.addresses import host_and_port
 from services.fetcher.manners import Pace
@@ -19,7 +18,7 @@ from shared import yaml_config
 from shared.config_types import Duration, Name, SecretName, Zone
 from shared.links import clean_link, host_of
 from shared.models import Source
-from shared.yaml_config import ConfigError, ConfigModel, Problem
+from shared.yaml_config import ConfigModel
 
 FILE_HOST_PREFIX: Final = "file:"
 # Python has no TCVN3. Read as windows-1252 its bytes survive, and the normaliser knows the letters they stand for.
@@ -215,40 +214,13 @@ def load_feeds(path: Path) -> Feeds:
 
     Raises `ConfigError` with everything that is wrong at once: file, line, key, reason; duplicates included.
     """
-    problems: list[Problem] = []
-    feeds = Feeds()
-    try:
-        feeds = yaml_config.load(path, Feeds)
-    except ConfigError as error:
-        problems += error.problems
-    problems += _duplicates(path)
-    if problems:
-        raise ConfigError(sorted(problems, key=lambda problem: problem.line))
+    feeds = yaml_config.load_unique(path, Feeds, "feeds", _identities, "every feed once")
     return feeds.model_copy(update={"feeds": tuple(feed.beside(path.parent) for feed in feeds.feeds)})
 
 
-def _duplicates(path: Path) -> Iterator[Problem]:
-    """Yield names and addresses that stand twice, found in the bare YAML so that other errors do not hide them."""
-    try:
-        text = yaml_config.read_text(path)
-        data: Any = YAML(typ="safe", pure=True).load(text)
-    except Exception:  # not readable at all: load has already said so
-        return
-    blocks = data.get("feeds") if isinstance(data, dict) else None
-    first: dict[tuple[str, str], int] = {}
-    for index, block in enumerate(blocks if isinstance(blocks, list) else []):
-        for key, value in _identities(block):
-            earlier = first.setdefault((key, value), index)
-            if earlier != index:
-                # Finding a line reads the whole text: only for what is wrong.
-                lines = [yaml_config.line_of(text, ("feeds", number, key)) for number in (earlier, index)]
-                reason = f"{block[key]!r} stands already in line {lines[0]}"
-                yield Problem(str(path), lines[1], f"feeds.{index}.{key}", reason, "every feed once")
-
-
-def _identities(block: object) -> Iterator[tuple[str, str]]:
-    if isinstance(block, dict):
-        if isinstance(block.get("name"), str):
-            yield "name", block["name"].casefold()
-        if isinstance(block.get("url"), str):
-            yield "url", clean_link(block["url"]) or block["url"]
+def _identities(block: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield a feed's name and address, which no other feed may have."""
+    if isinstance(block.get("name"), str):
+        yield "name", block["name"].casefold()
+    if isinstance(block.get("url"), str):
+        yield "url", clean_link(block["url"]) or block["url"]

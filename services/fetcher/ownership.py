@@ -16,7 +16,7 @@ from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import CommitFailedError, KafkaError
 
 from services.fetcher.outbox import STAGE
-from shared.kafka_clients import make_consumer, record_of
+from shared.kafka_clients import REJOIN_AFTER_SECONDS, make_consumer, record_of
 from shared.settings import Settings
 from shared.stage import Record
 from shared.topics import FEED_STATE, PAGES_TO_FETCH
@@ -27,9 +27,6 @@ COMMIT_EVERY_SECONDS: Final = 0.5
 # The revoke callback holds up heartbeats: it may wait for the event loop this long, far below the session timeout.
 _DROP_WITHIN_SECONDS: Final = 2.0
 _KAFKA_RETRY_SECONDS: Final = 1.0
-# Longer than any rebalance takes, a killed member's session included. kafka-python 3.0.12 was seen to stay out of its group for
-# ever when the topics were made moments before it joined.
-_REJOIN_AFTER_SECONDS: Final = 15.0
 _COMMIT_WITHIN_MS: Final = 2_000
 _STOP_WITHIN_SECONDS: Final = 5.0
 
@@ -128,7 +125,7 @@ class Ownership:
         now = time.monotonic()
         if self.assigned:
             self._member_at = now
-        elif now - self._member_at > _REJOIN_AFTER_SECONDS:
+        elif now - self._member_at > REJOIN_AFTER_SECONDS:
             log.warning("joining_anew", seconds=round(now - self._member_at))
             consumer, self._consumer = self._consumer, None
             consumer.close(autocommit=False, timeout_ms=_COMMIT_WITHIN_MS)

@@ -28,7 +28,15 @@ from services.indexer.routes import LETTER_TOPICS, Context, Work, routes, text_k
 from services.indexer.transform import ALIAS
 from shared import metrics
 from shared.errors import Drop, Reason, Rejected, Transient
-from shared.kafka_clients import make_consumer, make_producer, record_of, send, wait_for_broker
+from shared.kafka_clients import (
+    REJOIN_AFTER_SECONDS,
+    make_consumer,
+    make_producer,
+    observe_lag,
+    record_of,
+    send,
+    wait_for_broker,
+)
 from shared.kibana_links import Kibana
 from shared.service import Service, service
 from shared.settings import Settings
@@ -41,8 +49,6 @@ POLL_MS: Final = 200
 MAX_POLL_RECORDS: Final = 500
 MAX_FETCH_BYTES: Final = 8 * 1024 * 1024
 MAX_IN_FLIGHT: Final = 2
-# Longer than any rebalance takes, the session of a killed member included.
-REJOIN_AFTER_SECONDS: Final = 15.0
 FIRST_BACKOFF_SECONDS: Final = 0.5
 MAX_BACKOFF_SECONDS: Final = 15.0
 # A stop waits so long for the requests that are out; a service has 10 s in all.
@@ -122,7 +128,7 @@ class Indexer:
             while self.in_flight and (not records or len(self.in_flight) >= MAX_IN_FLIGHT):
                 if not self._finish(self.in_flight.popleft()):
                     return
-            self._observe_lag(records)
+            observe_lag(STAGE, self.consumer, self.consumer.assignment(), records)
             self._clean_up()
         while self.in_flight and self._finish(self.in_flight.popleft()):
             pass
@@ -293,16 +299,6 @@ class Indexer:
                 log.info("index_removed", index=index)
         except (ApiError, TransportError) as error:
             log.warning("old_indices_not_removed", reason=str(error)[:200])
-
-    def _observe_lag(self, records: Sequence[Record]) -> None:
-        lag = 0
-        for partition in self.consumer.assignment():
-            end = self.consumer.highwater(partition)
-            with suppress(KafkaError):
-                lag += max(0, end - self.consumer.position(partition, timeout_ms=POLL_MS)) if end is not None else 0
-        metrics.LAG_RECORDS.labels(STAGE).set(lag)
-        oldest_ms = min((record.timestamp_ms for record in records), default=0)
-        metrics.LAG_SECONDS.labels(STAGE).set(max(0.0, time.time() - oldest_ms / 1000) if lag and oldest_ms else 0.0)
 
 
 def _count_done(work: Work, results: Sequence[Result]) -> None:

@@ -1,19 +1,18 @@
 """Where alerts are delivered and with what manners: deploy/config/channels.yaml as a validated, immutable model."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
-from ruamel.yaml import YAML
 
 from shared import yaml_config
 from shared.alerts import Severity
 from shared.config_types import Duration, Name, SecretName, Zone
-from shared.yaml_config import ConfigError, ConfigModel, Problem
+from shared.yaml_config import ConfigModel
 
 CHANNELS_FILE: Final = "channels.yaml"
 _MAIL_ADDRESS: Final = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
@@ -188,15 +187,7 @@ def load_channels(path: Path) -> Channels:
     Secrets are not read here: one that is missing is a failure of its own channel, and not of the file. Raises `ConfigError` with
     everything that is wrong at once: file, line, key, reason; names that stand twice included.
     """
-    problems: list[Problem] = []
-    channels = Channels()
-    try:
-        channels = yaml_config.load(path, Channels)
-    except ConfigError as error:
-        problems += error.problems
-    problems += _twice(path)
-    if problems:
-        raise ConfigError(sorted(problems, key=lambda problem: problem.line))
+    channels = yaml_config.load_unique(path, Channels, "channels", _identities, "every channel once")
     beside = tuple(_beside(channel, path.parent) for channel in channels.channels)
     return channels.model_copy(update={"channels": beside})
 
@@ -213,21 +204,7 @@ def _beside(channel: AnyChannel, folder: Path) -> AnyChannel:
     return channel.model_copy(update=update)
 
 
-def _twice(path: Path) -> Iterator[Problem]:
-    """Yield names that stand twice, found in the bare YAML so that other errors do not hide them."""
-    try:
-        text = yaml_config.read_text(path)
-        data: Any = YAML(typ="safe", pure=True).load(text)
-    except Exception:  # not readable at all: load has already said so
-        return
-    blocks = data.get("channels") if isinstance(data, dict) else None
-    first: dict[str, int] = {}
-    for index, block in enumerate(blocks if isinstance(blocks, list) else []):
-        name = block.get("name") if isinstance(block, dict) else None
-        if not isinstance(name, str):
-            continue
-        line = yaml_config.line_of(text, ("channels", index, "name"))
-        if name in first:
-            reason = f"{name!r} stands already in line {first[name]}"
-            yield Problem(str(path), line, f"channels.{index}.name", reason, "every channel once")
-        first.setdefault(name, line)
+def _identities(block: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield a channel's name, which no other channel may have."""
+    if isinstance(block.get("name"), str):
+        yield "name", block["name"]

@@ -26,7 +26,15 @@ from services.notifier.transform import Outcome as Sent
 from shared import metrics, yaml_config
 from shared.alerts import Alert, AlertRule
 from shared.errors import Transient
-from shared.kafka_clients import make_consumer, make_producer, record_of, send, wait_for_broker
+from shared.kafka_clients import (
+    REJOIN_AFTER_SECONDS,
+    make_consumer,
+    make_producer,
+    observe_lag,
+    record_of,
+    send,
+    wait_for_broker,
+)
 from shared.reload import Reloading
 from shared.service import Service, service
 from shared.settings import Settings
@@ -40,8 +48,6 @@ POLL_MS: Final = 200
 TICK_SECONDS: Final = 0.5
 SAVE_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 5.0
-# Longer than any rebalance takes, the session of a killed member included.
-REJOIN_AFTER_SECONDS: Final = 15.0
 _DEFAULT_RULE: Final = AlertRule()
 _STATE: Final = TopicPartition(NOTIFICATIONS.name, 0)
 _ALERT_PARTITIONS: Final = tuple(TopicPartition(ALERTS.name, number) for number in range(ALERTS.partitions))
@@ -122,7 +128,7 @@ class Notifier:
             self._letters += self._take(record, self._desk)
         metrics.RECORDS_IN.labels(STAGE).inc(len(alerts))
         self._to_commit = self._to_commit or bool(alerts)
-        self._observe_lag(alerts)
+        observe_lag(STAGE, self._consumer, _ALERT_PARTITIONS, alerts)
 
     def _take(self, record: Record, desk: Desk) -> tuple[Outgoing, ...]:
         if record.value is None:
@@ -178,16 +184,6 @@ class Notifier:
     def _rule_of(self, alert: Alert) -> AlertRule:
         rule = self._watchlist.get().get(alert.keyword) if alert.subject == "keyword" else None
         return rule or _DEFAULT_RULE
-
-    def _observe_lag(self, alerts: Sequence[Record]) -> None:
-        lag = 0
-        for partition in _ALERT_PARTITIONS:
-            end = self._consumer.highwater(partition)
-            with suppress(KafkaError):
-                lag += max(0, end - self._consumer.position(partition, timeout_ms=POLL_MS)) if end is not None else 0
-        metrics.LAG_RECORDS.labels(STAGE).set(lag)
-        oldest_ms = min((record.timestamp_ms for record in alerts), default=0)
-        metrics.LAG_SECONDS.labels(STAGE).set(max(0.0, time.time() - oldest_ms / 1000) if lag and oldest_ms else 0.0)
 
     def _finish(self) -> None:
         """Wait a little for messages that are being sent, and remember what became of them."""

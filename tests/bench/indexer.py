@@ -19,7 +19,7 @@ from shared.models import UniqueArticle, index_version
 from shared.stage import article_message
 from shared.topics import ARTICLES_RAW, ARTICLES_UNIQUE
 from tests.support.articles import raw_articles
-from tests.support.wire import JOBS, Wire, wait_until
+from tests.support.wire import JOBS, Wire, delete_indices, wait_until
 
 # So many go through the stages; the rest are these again under other ids.
 DISTINCT = 400
@@ -86,7 +86,7 @@ def publish_finished(wire: Wire, count: int, size: int) -> None:
 
 def usual_way(wire: Wire, articles: int) -> Measured:
     """Read, decode, make the same documents, `helpers.bulk`, commit: in this process."""
-    wire.delete_indices()
+    delete_indices(wire.client)
     me, elasticsearch = psutil.Process(), elasticsearch_process(wire)
     with closing(make_consumer(wire.settings, None, "bench", max_poll_records=CHUNK)) as consumer:
         consumer.subscribe([ARTICLES_UNIQUE.name])
@@ -108,7 +108,7 @@ def usual_way(wire: Wire, articles: int) -> Measured:
 
 def our_way(wire: Wire, articles: int) -> Measured:
     """The indexer as a process of its own, from the moment it has its partitions."""
-    wire.delete_indices()
+    delete_indices(wire.client)
     wire.forget_groups()
     running = wire.supervisor.start_one(JOBS["indexer"])
     process, elasticsearch = psutil.Process(running.process.pid), elasticsearch_process(wire)

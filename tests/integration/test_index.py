@@ -19,6 +19,7 @@ from services.indexer.transform import document, index_name
 from shared.errors import Transient
 from shared.kibana_links import Kibana
 from shared.settings import Settings
+from tests.support.wire import delete_indices
 
 pytestmark = pytest.mark.engines
 
@@ -41,9 +42,7 @@ def client(engines: Settings) -> Iterator[Elasticsearch]:
 
 
 def forget(client: Elasticsearch) -> None:
-    indices = list(client.indices.get(index="news-*,rebuilt-*").body)
-    if indices:
-        client.indices.delete(index=indices)
+    delete_indices(client)
     for name in templates.load(FOLDER).indices:
         client.options(ignore_status=404).indices.delete_index_template(name=name)
 

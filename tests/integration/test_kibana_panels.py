@@ -23,6 +23,7 @@ from shared.kibana_links import Kibana
 from shared.models import FeedState
 from shared.settings import Settings
 from tests.support.aggregations import answered, counted
+from tests.support.wire import delete_indices
 
 pytestmark = pytest.mark.engines
 
@@ -109,7 +110,7 @@ def sample() -> dict[str, list[tuple[str, str, dict[str, Any]]]]:
 def desk_of(engines: Settings) -> Iterator[tuple[Elasticsearch, Documents]]:
     """The sample in the cluster, and its documents as they were written, by alias."""
     client = elastic.connect(engines)
-    forget(client)
+    delete_indices(client)
     shipped = templates.load(project_folder() / "deploy/elasticsearch")
     templates.apply(client, templates.changes(client, shipped))
     written = sample()
@@ -118,14 +119,8 @@ def desk_of(engines: Settings) -> Iterator[tuple[Elasticsearch, Documents]]:
     assert {delivery.result(item)[0] for item in items} == {elastic.Result.DONE}
     client.indices.refresh(index="news-*")
     yield client, {alias: [orjson.loads(orjson.dumps(made)) for *_, made in rows] for alias, rows in written.items()}
-    forget(client)
+    delete_indices(client)
     client.close()
-
-
-def forget(client: Elasticsearch) -> None:
-    indices = list(client.indices.get(index="news-*,rebuilt-*").body)
-    if indices:
-        client.indices.delete(index=indices)
 
 
 @pytest.mark.parametrize("panel", PANELS)

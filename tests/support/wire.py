@@ -41,6 +41,13 @@ def wait_until(check: Callable[[], object], what: str, seconds: float = 120.0, e
         answer = check()
 
 
+def delete_indices(client: Elasticsearch) -> None:
+    """Delete every index of ours, by name: Elasticsearch refuses patterns."""
+    names = list(client.indices.get(index="news-*,rebuilt-*", ignore_unavailable=True).body)
+    if names:
+        client.indices.delete(index=names)
+
+
 class Wire:
     """One clean wire: its settings, its processes, its broker and its index."""
 
@@ -61,7 +68,7 @@ class Wire:
                 wait_until(lambda: not names & set(admin.list_topics()), "topics to be deleted", 30)
             topic_admin.apply(admin)
         self.forget_groups()
-        self.delete_indices()
+        delete_indices(self.client)
 
     def forget_groups(self) -> None:
         """Delete the groups of the services, so that each reads its topics from the beginning."""
@@ -73,12 +80,6 @@ class Wire:
     def forget_tables(self) -> None:
         """Delete the tables that the processes keep on disk."""
         shutil.rmtree(self.settings.data_dir / "tables", ignore_errors=True)
-
-    def delete_indices(self) -> None:
-        """Delete every index of ours, by name: Elasticsearch refuses patterns."""
-        names = list(self.client.indices.get(index="news-*", ignore_unavailable=True).body)
-        if names:
-            self.client.indices.delete(index=names)
 
     def start(self, *jobs: Job) -> None:
         """Start what does not run yet, and wait until each is ready."""
@@ -184,7 +185,8 @@ class Wire:
     def wait_indexed(self, ids: set[str], seconds: float = 120.0) -> None:
         """Wait until the index holds each of these ids; fails when one is there twice."""
         wait_until(lambda: ids <= set(self.indexed()), f"{len(ids)} documents", seconds, every=0.5)
-        assert {self.indexed()[each] for each in ids} == {1}
+        found = self.indexed()
+        assert {found[each] for each in ids} == {1}
 
     def document(self, raw: RawArticle) -> dict[str, Any]:
         """Return what the index holds of an article, from the index of its month."""

@@ -147,7 +147,7 @@ def test_finished_pages_are_committed_before_the_group_is_left(monkeypatch: pyte
 
 
 def test_a_consumer_that_stays_out_of_the_group_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ownership, "_REJOIN_AFTER_SECONDS", 0.01)
+    monkeypatch.setattr(ownership, "REJOIN_AFTER_SECONDS", 0.01)
     stuck, fresh = Consumer(joins=False), Consumer()
     owner = run(monkeypatch, [stuck, fresh], lambda owner: "ready 3" in owner.heard)
     assert stuck.closed

@@ -5,7 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.notifier.channels import AnyChannel, Channels
-from shared.alerts import Alert, AlertKind, AlertState, EvidenceStory, Reading, Severity, Tally
+from services.notifier.message import Message, compose
+from services.notifier.standing import standing
+from services.notifier.transform import Gate, due_steps, plan
+from shared.alerts import Alert, AlertKind, AlertRule, AlertState, EvidenceStory, Reading, Severity, Tally
 from shared.notifications import Notification
 
 NOW = datetime(2025, 11, 22, 3, 0, tzinfo=UTC)
@@ -93,3 +96,13 @@ def channels(*blocks: dict[str, Any], **settings: Any) -> Channels:
 
 def channel(**block: Any) -> AnyChannel:
     return channels({"name": "desk", **block}).channels[0]
+
+
+def message(to: AnyChannel, known: Notification | None = None) -> Message:
+    """Return the message that a channel is sent of a notification two minutes after it was opened."""
+    known = known or notification()
+    now = NOW + minutes(2)
+    steps = due_steps([(known, standing(known))], to, Channels(), lambda alert: AlertRule(), now)
+    envelope = plan(steps, to, Gate(), now)
+    assert envelope is not None
+    return compose(envelope, Channels())

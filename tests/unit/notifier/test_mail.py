@@ -16,15 +16,14 @@ from aiosmtpd.smtp import AuthResult
 
 from services.commands.common import project_folder
 from services.notifier.channels import AnyChannel, Channels, EmailChannel
-from services.notifier.message import Message, compose, compose_test
+from services.notifier.message import compose_test
 from services.notifier.senders import deliver
 from services.notifier.senders.mail import mail_of
-from services.notifier.standing import standing
-from services.notifier.transform import Delivered, Failed, Gate, due_steps, plan
-from shared.alerts import AlertRule, Severity
+from services.notifier.transform import Delivered, Failed
+from shared.alerts import Severity
 from shared.local_engines import free_port
 from shared.notifications import Delivery, Notification, Told
-from tests.unit.notifier.samples import NOW, alert, channel, minutes, notification
+from tests.unit.notifier.samples import NOW, alert, channel, message, notification
 
 DATA = project_folder() / "tests/data/notifier"
 PASSWORD = "mat-khau-42"
@@ -82,15 +81,6 @@ def channel_to(port: int, **block: Any) -> AnyChannel:
         "to": ["truc-ban@desk.example"], "ca_file": DATA / "localhost.pem", "timeout": "5s",
     }  # fmt: skip
     return channel(**settings | block)
-
-
-def message(to: AnyChannel, known: Notification | None = None) -> Message:
-    known = known or notification()
-    now = NOW + minutes(2)
-    steps = due_steps([(known, standing(known))], to, Channels(), lambda alert: AlertRule(), now)
-    envelope = plan(steps, to, Gate(), now)
-    assert envelope is not None
-    return compose(envelope, Channels())
 
 
 def told(reference: str) -> Notification:

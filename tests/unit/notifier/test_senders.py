@@ -10,19 +10,18 @@ from typing import Any
 import pytest
 
 from services.notifier.channels import AlertmanagerChannel, AnyChannel, Channels
-from services.notifier.message import Message, compose, compose_test
+from services.notifier.message import compose_test
 from services.notifier.senders import deliver
 from services.notifier.senders.alertmanager import alerts_of
 from services.notifier.senders.telegram import cut
 from services.notifier.senders.web import retry_after
 from services.notifier.senders.webhook import signature
-from services.notifier.standing import standing
-from services.notifier.transform import Delivered, Failed, Gate, due_steps, plan
-from shared.alerts import AlertRule, AlertState, Severity
+from services.notifier.transform import Delivered, Failed
+from shared.alerts import AlertState, Severity
 from shared.local_engines import free_port
 from shared.notifications import Delivery, Notification, Told
 from tests.support.desk_server import DeskServer, desk_server
-from tests.unit.notifier.samples import NOW, alert, channel, later, minutes, notification
+from tests.unit.notifier.samples import NOW, alert, channel, later, message, minutes, notification
 
 SECRET = "khoá-bí-mật-42"
 TOKEN = "123456:AAbbCCdd"
@@ -60,15 +59,6 @@ def slack(desk: DeskServer, **block: Any) -> AnyChannel:
 
 def alertmanager(desk: DeskServer, **block: Any) -> AnyChannel:
     return channel(type="alertmanager", url=desk.url, timeout="1s", **block)
-
-
-def message(to: AnyChannel, known: Notification | None = None) -> Message:
-    known = known or notification()
-    now = NOW + minutes(2)
-    steps = due_steps([(known, standing(known))], to, Channels(), lambda alert: AlertRule(), now)
-    envelope = plan(steps, to, Gate(), now)
-    assert envelope is not None
-    return compose(envelope, Channels())
 
 
 def told(known: Notification, reference: str | None = None) -> Notification:
