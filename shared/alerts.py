@@ -4,6 +4,7 @@
 byte. All times are aware and written in UTC; a probability is the chance of a count at least as far out under the baseline.
 """
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
@@ -260,3 +261,12 @@ class Alert(Model):
     config_hash: str
     detector_version: str
     replay: bool = False
+
+
+def without_text(alert: Alert, is_taken_down: Callable[[str], bool]) -> Alert:
+    """Return an alert whose evidence names articles that were taken down by their ids only, without title and link."""
+    if not any((story.title or story.url) and is_taken_down(story.article_id) for story in alert.stories):
+        return alert
+    bare = {"title": "", "url": None}
+    stories = [story.model_copy(update=bare) if is_taken_down(story.article_id) else story for story in alert.stories]
+    return alert.model_copy(update={"stories": tuple(stories)})

@@ -1,16 +1,17 @@
-"""Dead letters: read them, and send them back to where they came from after a fix."""
+"""Dead letters: read them, and send them back to where they came from after a fix; never those of what was taken down."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from kafka import KafkaProducer, TopicPartition
 
-from shared import headers
+from shared import headers, takedowns
 from shared.errors import Reason
 from shared.kafka_clients import make_consumer, make_producer, read_to_end, until_end
 from shared.settings import Settings
 from shared.stage import Record
+from shared.takedowns import Takedowns
 from shared.topics import PIPELINE, Topic, by_name, dead_letter_topic
 
 REPLAY_GROUP: Final = "frontwire-dlq-replay"
@@ -18,9 +19,14 @@ REPLAY_GROUP: Final = "frontwire-dlq-replay"
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """A refused record with what its headers say."""
+    """A refused record with what its headers say; its own key is that of a letter, unlike any other."""
 
     record: Record
+
+    @property
+    def key(self) -> bytes | None:
+        """The key of the refused record."""
+        return headers.bytes_of(self.record.headers, headers.DLQ_KEY)
 
     @property
     def reason(self) -> str:
@@ -71,14 +77,23 @@ def source_of(name: str) -> Topic:
 
 def read_all(settings: Settings) -> Iterator[tuple[Topic, DeadLetter]]:
     """Yield every dead letter with its source topic."""
+    taken = takedowns.read(settings)
     for source in PIPELINE:
-        for letter in read(settings, source):
+        for letter in read(settings, source, taken):
             yield source, letter
 
 
-def read(settings: Settings, source: Topic) -> Iterator[DeadLetter]:
+def read(settings: Settings, source: Topic, taken: Takedowns | None = None) -> Iterator[DeadLetter]:
     """Return the dead letters of one topic, oldest first, as far as they go when the reading begins."""
-    return map(DeadLetter, read_to_end(settings, dead_letter_topic(source), "dlq-read"))
+    records = read_to_end(settings, dead_letter_topic(source), "dlq-read")
+    return _standing(records, taken or takedowns.read(settings))
+
+
+def _standing(records: Iterable[Record], taken: Takedowns) -> Iterator[DeadLetter]:
+    """Yield letters without those of articles that were taken down: until compaction they stand beside their null records."""
+    for letter in map(DeadLetter, records):
+        if letter.record.value is not None and not taken.covers(letter.key):
+            yield letter
 
 
 def replay(settings: Settings, source: Topic, *, reason: Reason | None = None, again: bool = False) -> Replayed:
@@ -96,7 +111,7 @@ def replay(settings: Settings, source: Topic, *, reason: Reason | None = None, a
         consumer.assign([partition])
         if again or consumer.committed(partition) is None:
             consumer.seek_to_beginning(partition)
-        for letter in map(DeadLetter, until_end(consumer, [partition])):
+        for letter in _standing(until_end(consumer, [partition]), takedowns.read(settings)):
             if reason is not None and letter.reason != reason:
                 others += 1
                 continue
@@ -118,7 +133,7 @@ def _send_back(producer: KafkaProducer, source: Topic, letter: DeadLetter) -> No
     partition = int(origin_partition[0]) if origin_partition and origin_partition[0].isdigit() else 0
     producer.send(
         source.name,
-        key=letter.record.key,
+        key=letter.key,
         value=letter.record.value,
         headers=list(headers.without_dead_letter(letter.record.headers)),
         partition=min(partition, source.partitions - 1),

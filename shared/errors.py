@@ -46,6 +46,7 @@ class Drop(StrEnum):
 
     REPEATED = "repeated"
     STALE_VERSION = "stale_version"
+    TAKEN_DOWN = "taken_down"
     TOMBSTONE = "tombstone"
     UNCHANGED = "unchanged"
 

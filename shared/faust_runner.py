@@ -22,11 +22,12 @@ from aiokafka.helpers import create_ssl_context
 from faust import SASLCredentials, SSLCredentials
 
 from shared import metrics
-from shared.errors import Transient
+from shared.errors import Drop, Transient
 from shared.kafka_clients import HEARTBEAT_INTERVAL_MS, SESSION_TIMEOUT_MS, wait_for_broker
 from shared.service import Service
 from shared.settings import Settings
 from shared.stage import Outcome, Processor, Record
+from shared.takedowns import Follower, Takedowns
 from shared.topics import MAX_DERIVED_BYTES, MEBIBYTE
 
 BATCH: Final = 200
@@ -57,13 +58,15 @@ class Stateful:
     """A stage with a changelogged table on rocksdict, of as many partitions as its source topic.
 
     `build` gets the table's rows and returns the stage, and what to call whenever the rows are complete: after a start, or when
-    this copy takes over from another.
+    this copy takes over from another. A stage that must see every record in its order is not `screened`: it learns of takedowns
+    from the null records alone.
     """
 
     name: str
     table: str
     partitions: int
     build: Callable[[Rows], tuple[Processor, Callable[[], None]]]
+    screened: bool = True
 
 
 @dataclass
@@ -131,11 +134,14 @@ class UnassignedError(Exception):
 class StageRunner:
     """Drives one stage on one Faust app."""
 
-    def __init__(self, worker: Stateless | Stateful, service: Service, stop: Callable[[], None]) -> None:
+    def __init__(
+        self, worker: Stateless | Stateful, service: Service, takedowns: Takedowns, stop: Callable[[], None]
+    ) -> None:
         self.name = worker.stage.name if isinstance(worker, Stateless) else worker.name
         self.app = make_app(self.name, service.settings)
         self.failed: BaseException | None = None
         self._stop = stop
+        self._screen = takedowns if isinstance(worker, Stateless) or worker.screened else None
         self._pending = _Pending()
         self._flushing = asyncio.Lock()
         self._working_since_ms = 0
@@ -223,7 +229,7 @@ class StageRunner:
         while True:
             started = time.perf_counter()
             try:
-                outcome = self.stage.process(record)
+                outcome = self._outcome(record)
             except Transient as unwell:
                 metrics.RETRIES.labels(self.name).inc()
                 log.warning("retrying", stage=self.name, origin=record.origin, reason=str(unwell), delay=delay)
@@ -235,6 +241,12 @@ class StageRunner:
                 raise
             metrics.PROCESSING_SECONDS.labels(self.name).observe(time.perf_counter() - started)
             return outcome
+
+    def _outcome(self, record: Record) -> Outcome:
+        """Return what the stage makes of a record; one of an article that was taken down ends here, its null record passes."""
+        if self._screen and record.value is not None and self._screen.covers(record.key):
+            return Outcome(dropped=Drop.TAKEN_DOWN)
+        return self.stage.process(record)
 
     async def _flush_on_timer(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
@@ -330,15 +342,16 @@ def count(stage: str, outcome: Outcome) -> None:
         metrics.RECORDS_OUT.labels(stage).inc(len(outcome.outputs))
 
 
-def run(service: Service, *workers: Stateless | Stateful) -> None:
+def run(service: Service, *workers: Stateless | Stateful, takedowns: Follower | None = None) -> None:
     """Run stages in this process until SIGTERM or SIGINT; raises what made a stage fail.
 
-    Each stage is a Faust app of its own: its consumer group scales by itself.
+    Each stage is a Faust app of its own: its consumer group scales by itself. None begins before it is known what was taken down.
     """
     patience = UNASSIGNED_SECONDS
-    while wait_for_broker(service.settings, service.stopping):
+    takedowns = takedowns or Follower(service)
+    while wait_for_broker(service.settings, service.stopping) and takedowns.wait():
         try:
-            asyncio.run(_run(service, workers, patience))
+            asyncio.run(_run(service, takedowns, workers, patience))
         except KafkaConnectionError as error:
             # The broker went away again while the apps were being started.
             log.warning("starting_again", reason=str(error))
@@ -349,14 +362,16 @@ def run(service: Service, *workers: Stateless | Stateful) -> None:
             return
 
 
-async def _run(service: Service, workers: Sequence[Stateless | Stateful], patience: float) -> None:
+async def _run(
+    service: Service, takedowns: Takedowns, workers: Sequence[Stateless | Stateful], patience: float
+) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stopping.set)
     if service.stopping.is_set():
         return
-    runners = [StageRunner(worker, service, stopping.set) for worker in workers]
+    runners = [StageRunner(worker, service, takedowns, stopping.set) for worker in workers]
     try:
         await asyncio.gather(*(runner.run(stopping, patience) for runner in runners))
     finally:

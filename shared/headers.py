@@ -17,6 +17,7 @@ DLQ_REASON: Final = "dlq-reason"
 DLQ_ERROR: Final = "dlq-error"
 DLQ_ORIGIN: Final = "dlq-origin"
 DLQ_AT: Final = "dlq-at"
+DLQ_KEY: Final = "dlq-key"
 DLQ_SIZE: Final = "dlq-size"
 DLQ_SHA256: Final = "dlq-sha256"
 _DLQ_PREFIX: Final = "dlq-"
@@ -40,6 +41,11 @@ def value_of(headers: Headers, name: str) -> str | None:
     return None
 
 
+def bytes_of(headers: Headers, name: str) -> bytes | None:
+    """Return the last value of a header as it stands, or None."""
+    return next((value for key, value in reversed(headers) if key == name), None)
+
+
 def major_version(headers: Headers) -> int | None:
     """Return the major schema version a record was written with; None when absent or not a number."""
     text = value_of(headers, SCHEMA_VERSION_HEADER)
@@ -49,17 +55,22 @@ def major_version(headers: Headers) -> int | None:
 
 
 def for_dead_letter(
-    original: Headers, *, stage: str, reason: Reason, detail: str, origin: str, at: datetime
+    original: Headers, *, key: bytes | None, stage: str, reason: Reason, detail: str, origin: str, at: datetime
 ) -> Headers:
-    """Return a refused record's own headers with what happened to it; `origin` is topic/partition/offset."""
+    """Return a refused record's own headers with its key and what happened to it; `origin` is topic/partition/offset."""
     kept = tuple((name, value) for name, value in original if not name.startswith(_DLQ_PREFIX))
     detail = " ".join(detail.split())[:MAX_ERROR_CHARACTERS]
-    return kept + (
-        (DLQ_STAGE, stage.encode()),
-        (DLQ_REASON, reason.value.encode()),
-        (DLQ_ERROR, detail.encode("utf-8", "replace")),
-        (DLQ_ORIGIN, origin.encode()),
-        (DLQ_AT, at.astimezone(UTC).isoformat(timespec="milliseconds").encode()),
+    named = ((DLQ_KEY, key),) if key is not None else ()
+    return (
+        kept
+        + named
+        + (
+            (DLQ_STAGE, stage.encode()),
+            (DLQ_REASON, reason.value.encode()),
+            (DLQ_ERROR, detail.encode("utf-8", "replace")),
+            (DLQ_ORIGIN, origin.encode()),
+            (DLQ_AT, at.astimezone(UTC).isoformat(timespec="milliseconds").encode()),
+        )
     )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 # A glued file is never cut into more; the indexer removes the parts of an earlier revision up to here.
 MAX_PARTS: Final = 30
 _WHITE_SPACE: Final = re.compile(r"\s+")
+_ARTICLE_IN_KEY: Final = re.compile(rb"(?:^|\|)([0-9a-f]{32})(?:#[1-9][0-9]?)?(?:$|/)")
 
 
 def article_id_for_link(cleaned_link: str) -> str:
@@ -28,6 +29,23 @@ def root_id(article_id: str) -> str:
 def part_id(parent_id: str, part: int, parts_total: int) -> str:
     """Return the id of one part: the parent's own id when it is the only one, else `<id>#<part>`."""
     return parent_id if parts_total == 1 else f"{parent_id}#{part}"
+
+
+def family_of(article_id: str) -> tuple[str, ...]:
+    """Return every id under which an article may travel: its own and, of a whole one, those of all parts it may be cut into."""
+    if article_id != root_id(article_id):
+        return (article_id,)
+    return (article_id, *(f"{article_id}#{part}" for part in range(1, MAX_PARTS + 1)))
+
+
+def article_of_key(key: bytes | None) -> str | None:
+    """Return the raw article that a record is about by its key, None when the key names none.
+
+    >>> article_of_key(b"wire.example|0123456789abcdef0123456789abcdef#2/any")
+    '0123456789abcdef0123456789abcdef'
+    """
+    found = _ARTICLE_IN_KEY.search(key or b"")
+    return found[1].decode() if found else None
 
 
 def partition_of(key: str, partitions: int) -> int:

@@ -5,6 +5,7 @@ only after everything in the outcome is acknowledged.
 """
 
 import hashlib
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -143,7 +144,8 @@ class Processor(Protocol):
 class Stage(Generic[In]):
     """One worker stage: reads `source` as `model`, applies the pure `transform`, writes its results to `sink`.
 
-    A null record (a takedown) is passed on under its key; `forget` removes the article from the stage's own state.
+    A null record (a takedown) is passed on under its key, or under each of the keys that `heirs` names; `forget` removes the
+    article from the stage's own state. `key_of` gives the key of a result.
     """
 
     name: str
@@ -152,6 +154,8 @@ class Stage(Generic[In]):
     sink: Topic
     transform: Callable[[In], Iterable[Article]]
     forget: Callable[[str], object] = lambda article_id: None
+    heirs: Callable[[str], Iterable[str]] = lambda article_id: (article_id,)
+    key_of: Callable[[Article], str] = lambda article: article.article_id
     guard: Guard = field(init=False)
 
     def __post_init__(self) -> None:
@@ -168,7 +172,7 @@ class Stage(Generic[In]):
 
     def _transform(self, record: Record) -> Outcome:
         article = decode(record, self.model)
-        outputs = tuple(article_message(self.sink, out) for out in self.transform(article))
+        outputs = tuple(article_message(self.sink, out, self.key_of(out)) for out in self.transform(article))
         _refuse_too_large(outputs)
         return Outcome(outputs=outputs)
 
@@ -177,8 +181,8 @@ class Stage(Generic[In]):
             return Outcome(dropped=Drop.TOMBSTONE)
         key = record.key.decode("utf-8", "replace")
         self.forget(key)
-        partition = partition_of(key, self.sink.partitions)
-        return Outcome(outputs=(Outgoing(self.sink, partition, record.key, None, record.headers),))
+        nulls = tuple(null_message(self.sink, heir, record.headers) for heir in self.heirs(key))
+        return Outcome(outputs=nulls, dropped=Drop.TOMBSTONE)
 
 
 def decode(record: Record, model: type[M] | TypeAdapter[T]) -> M | T:
@@ -210,16 +214,25 @@ def _rejection(value: bytes, error: ValidationError) -> Rejected:
             return Rejected(Reason.WRONG_TYPE, detail)
 
 
-def article_message(topic: Topic, article: Article) -> Outgoing:
-    """Return the message that carries an article record to a topic."""
-    key = article.article_id
+def article_message(topic: Topic, article: Article, key: str | None = None) -> Outgoing:
+    """Return the message that carries an article record to a topic, under the article's id when no other key is given."""
     return Outgoing(
         topic=topic,
-        partition=partition_of(key, topic.partitions),
-        key=key.encode(),
+        partition=partition_of(article.article_id, topic.partitions),
+        key=(key or article.article_id).encode(),
         value=article.to_json(),
         headers=record_headers.for_article(article.trace_id),
     )
+
+
+def null_message(topic: Topic, article_id: str, headers: Headers = ()) -> Outgoing:
+    """Return the null record that takes an article's records out of a topic."""
+    return Outgoing(topic, partition_of(article_id, topic.partitions), article_id.encode(), None, headers)
+
+
+def single_key(name: str) -> str:
+    """Return a key that no other record has: compaction keeps the record, however many have the same name."""
+    return f"{name}/{uuid.uuid4()}"
 
 
 def _refuse_too_large(outputs: Iterable[Outgoing]) -> None:
@@ -238,22 +251,29 @@ def message_size(message: Outgoing) -> int:
 
 
 def refuse(record: Record, source: Topic, stage: str, refusal: Rejected, at: datetime) -> Outcome:
-    """Return the outcome that sends a record to its dead-letter topic, byte for byte, with the reason in the headers.
+    """Return the outcome that sends a record to its dead-letter topic, byte for byte, with its key and the reason in the headers.
 
     What is larger than the topic takes goes there as its first 64 kB, with size and SHA-256 in the headers.
     """
     topic = dead_letter_topic(source)
     headers = record_headers.for_dead_letter(
-        record.headers, stage=stage, reason=refusal.reason, detail=refusal.detail, origin=record.origin, at=at
+        record.headers,
+        key=record.key,
+        stage=stage,
+        reason=refusal.reason,
+        detail=refusal.detail,
+        origin=record.origin,
+        at=at,
     )
-    letter = Outgoing(topic, 0, record.key, record.value, headers)
+    key = f"{record.origin} {stage} {at.isoformat()}".encode()
+    letter = Outgoing(topic, 0, key, record.value, headers)
     if message_size(letter) > topic.max_message_bytes:
         value = record.value or b""
         headers += (
             (record_headers.DLQ_SIZE, str(len(value)).encode()),
             (record_headers.DLQ_SHA256, hashlib.sha256(value).hexdigest().encode()),
         )
-        letter = Outgoing(topic, 0, record.key, value[:DEAD_LETTER_HEAD_BYTES], headers)
+        letter = Outgoing(topic, 0, key, value[:DEAD_LETTER_HEAD_BYTES], headers)
     log.warning(
         "dead_letter", stage=stage, reason=refusal.reason.value, detail=refusal.detail[:200], origin=record.origin,
         trace=trace_of(record),

@@ -10,7 +10,7 @@ from datetime import timedelta
 from types import UnionType
 from typing import Final
 
-from shared import alerts, models, notifications
+from shared import alerts, models, notifications, takedown_record
 
 MEBIBYTE: Final = 1024 * 1024
 # A raw text may grow by its edits and mentions on the way: later topics take more than the first.
@@ -18,6 +18,8 @@ MAX_RAW_BYTES: Final = 2 * MEBIBYTE
 MAX_DERIVED_BYTES: Final = 12 * MEBIBYTE
 # A takedown's null record must really remove the text: the cleaner may not wait longer than this.
 MAX_COMPACTION_LAG: Final = timedelta(days=1)
+# Null records stay for a stage that was away as long as the shortest-lived text does: it would never hear of them else.
+NULLS_KEPT: Final = timedelta(days=14)
 DEAD_LETTER_HEAD_BYTES: Final = 64 * 1024
 # A dead letter is its record plus headers, so its topic takes a little more than the source.
 DEAD_LETTER_HEADROOM: Final = 64 * 1024
@@ -47,6 +49,7 @@ class Topic:
         }
         if self.compact:
             settings["max.compaction.lag.ms"] = str(int(MAX_COMPACTION_LAG.total_seconds() * 1000))
+            settings["delete.retention.ms"] = str(int(NULLS_KEPT.total_seconds() * 1000))
         return settings
 
 
@@ -115,21 +118,23 @@ FEED_STATE: Final = Topic(
 PAGES_TO_FETCH: Final = Topic(
     name="pages-to-fetch-v1",
     model=models.PageTask,
-    key="host of the page",
+    key="host|article_id, by host",
     partitions=6,
     producer="fetcher",
     consumers=("fetcher",),
     retention=timedelta(days=7),
+    compact=True,
     max_message_bytes=MAX_RAW_BYTES,
 )
 KEYWORD_HITS: Final = Topic(
     name="keyword-hits-v1",
     model=alerts.LogRecord,
-    key="article_id of a hit, kind of another record",
+    key="article_id or kind, /, unique",
     partitions=1,
     producer="alerter",
     consumers=("alerter",),
     retention=timedelta(days=60),
+    compact=True,
     max_message_bytes=MEBIBYTE,
 )
 ALERTS: Final = Topic(
@@ -152,6 +157,17 @@ NOTIFICATIONS: Final = Topic(
     consumers=("notifier",),
     retention=None,
     compact=True,
+)
+TAKEDOWNS: Final = Topic(
+    name="takedowns-v1",
+    model=takedown_record.Takedown,
+    key="article_id",
+    partitions=1,
+    producer="operator",
+    consumers=("alerter", "decide", "extractor", "fetcher", "indexer", "normaliser", "sketch"),
+    retention=None,
+    compact=True,
+    max_message_bytes=MEBIBYTE,
 )
 DEDUP_CHANGELOG: Final = Topic(
     name="frontwire-decide-dedup-window-changelog",
@@ -187,20 +203,25 @@ PIPELINE: Final = (
     KEYWORD_HITS,
     ALERTS,
     NOTIFICATIONS,
+    TAKEDOWNS,
 )
 INTERNAL: Final = (DEDUP_CHANGELOG, DETECT_CHANGELOG)
 
 
 def dead_letter_topic(source: Topic) -> Topic:
-    """Return the dead-letter topic of a topic: its message size plus head-room for headers, one partition, 30 days."""
+    """Return the dead-letter topic of a topic: its message size plus head-room for headers, one partition, 30 days.
+
+    No two letters share a key: compaction takes none but those of articles that were taken down.
+    """
     return Topic(
         name=f"{source.name}-dlq",
         model=None,
-        key="key of the refused record",
+        key="origin, stage and time of the refusal",
         partitions=1,
         producer=" ".join(source.consumers),
         consumers=("indexer", "operator"),
         retention=timedelta(days=30),
+        compact=True,
         max_message_bytes=source.max_message_bytes + DEAD_LETTER_HEADROOM,
     )
 

@@ -7,6 +7,7 @@ the alerts since the one before it: after a crash it is not known which of them 
 import base64
 import zlib
 from collections.abc import MutableMapping
+from itertools import count
 from typing import Final
 
 from pydantic import BaseModel
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 from services.alerter.state import State, dump_state, load_state
 from shared.alerts import Alert
 
+PLACES: Final = 2
 CHUNK: Final = 512 * 1024
 _HEAD: Final = "head"
 _LEVEL: Final = 1
@@ -31,11 +33,15 @@ class Head(BaseModel):
 def save(rows: MutableMapping[str, str], state: State, offset: int, alerts: list[Alert]) -> None:
     """Write a checkpoint into the place that the last one does not use."""
     before = _head(rows)
-    place = 1 - before.place if before else 0
+    place = (before.place + 1) % PLACES if before else 0
     text = base64.b64encode(zlib.compress(dump_state(state), _LEVEL)).decode()
     chunks = [text[start : start + CHUNK] for start in range(0, len(text), CHUNK)]
     for number, chunk in enumerate(chunks):
         rows[f"{place}/{number}"] = chunk
+    # A longer checkpoint that stood here may tell of an article that was taken down since.
+    for number in count(len(chunks)):
+        if rows.pop(f"{place}/{number}", None) is None:
+            break
     rows[_HEAD] = Head(place=place, chunks=len(chunks), offset=offset, alerts=alerts).model_dump_json()
 
 

@@ -9,11 +9,12 @@ from typing import Final
 
 from services.alerter import checkpoint
 from services.alerter.detector import Detector
+from services.alerter.forgetting import tells_of
 from shared import headers, metrics
-from shared.alerts import LOG_RECORD, Alert
+from shared.alerts import LOG_RECORD, Alert, without_text
 from shared.errors import Drop
 from shared.faust_runner import Rows
-from shared.ids import partition_of
+from shared.ids import article_of_key, partition_of, root_id
 from shared.stage import Guard, Outcome, Outgoing, Record, decode
 from shared.topics import ALERTS, KEYWORD_HITS
 
@@ -31,9 +32,12 @@ class DetectStage:
     name: Final = "detect"
     source: Final = KEYWORD_HITS
 
-    def __init__(self, rows: Rows, read_log: ReadLog) -> None:
+    def __init__(
+        self, rows: Rows, read_log: ReadLog, is_taken_down: Callable[[str], bool] = lambda article_id: False
+    ) -> None:
         self._rows = rows
         self._read_log = read_log
+        self._is_taken_down = is_taken_down
         self._guard = Guard(self.name, self.source)
         self._begin(Detector(), -1)
 
@@ -68,7 +72,8 @@ class DetectStage:
                 alerts += made
             self._save_now_and_then()
         metrics.ALERT_CLOCK.set(self.detector.state.clock)
-        outputs = tuple(alert_message(alert) for alert in alerts)
+        # A log that is read anew from before a takedown tells of the article once more.
+        outputs = tuple(alert_message(without_text(alert, self._is_taken_down)) for alert in alerts)
         if refused:
             return Outcome(outputs + refused.outputs, refused=refused.refused)
         return Outcome(outputs, dropped=None if record.value is not None else Drop.TOMBSTONE)
@@ -76,11 +81,21 @@ class DetectStage:
     def _apply(self, record: Record) -> list[Alert]:
         self._offset = record.offset
         if record.value is None:
-            self.detector.take_down((record.key or b"").decode("utf-8", "replace"))
-            return []
+            return self._take_down(article_of_key(record.key))
         alerts = self.detector.apply(decode(record, LOG_RECORD))
         self._since_saved += alerts
         return alerts
+
+    def _take_down(self, article_id: str | None) -> list[Alert]:
+        """Forget an article's title and link in the state and in both places of the checkpoint."""
+        told = [without_text(alert, lambda each: root_id(each) == article_id) for alert in self._since_saved]
+        if not tells_of(self.detector.state, article_id) and told == self._since_saved:
+            return []
+        changed = self.detector.take_down(article_id)
+        self._since_saved = told + changed
+        for _ in range(checkpoint.PLACES):
+            checkpoint.save(self._rows, self.detector.state, self._offset, self._since_saved)
+        return changed
 
     def _save_now_and_then(self) -> None:
         clock = self.detector.state.clock

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from services.alerter.baseline import DAY, FORGET, HOUR, LEARN_AFTER, Series
+from services.alerter.forgetting import forget_text
 from services.alerter.lifecycle import (
     Subject,
     changed_alert,
@@ -74,12 +75,9 @@ class Detector:
             case Command():
                 return list(self._obey(record))
 
-    def take_down(self, article_id: str) -> None:
-        """Forget title and link of an article that was taken down; its story still counts."""
-        for watched in self.state.keywords.values():
-            for story in watched.recent:
-                if story.article_id == article_id:
-                    story.title, story.url = "", None
+    def take_down(self, article_id: str | None) -> list[Alert]:
+        """Forget title and link of an article; return the open alerts that had them as evidence, without them."""
+        return forget_text(self.state, article_id)
 
     def _hit(self, hit: Hit) -> Iterator[Alert]:
         state = self.state

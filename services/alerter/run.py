@@ -17,7 +17,8 @@ from shared.models import UniqueArticle
 from shared.reload import Reloading
 from shared.service import service
 from shared.settings import Settings
-from shared.stage import Processor, Record, Stage
+from shared.stage import Processor, Record, Stage, single_key
+from shared.takedowns import Follower, IsTakenDown
 from shared.topics import ARTICLES_UNIQUE, KEYWORD_HITS
 from shared.watchlist import WATCHLIST, WatchlistFile
 
@@ -26,12 +27,19 @@ TABLE: Final = "alerter-state"
 
 def collect_stage() -> Stage[UniqueArticle]:
     """Return the stateless stage that turns articles into hits."""
-    return Stage("collect", ARTICLES_UNIQUE, UniqueArticle, KEYWORD_HITS, hits_of)
+    return Stage(
+        "collect",
+        ARTICLES_UNIQUE,
+        UniqueArticle,
+        KEYWORD_HITS,
+        hits_of,
+        key_of=lambda hit: single_key(hit.article_id),
+    )
 
 
-def detect_stage(rows: Rows, read_log: ReadLog) -> tuple[Processor, Callable[[], None]]:
+def detect_stage(rows: Rows, read_log: ReadLog, is_taken_down: IsTakenDown) -> tuple[Processor, Callable[[], None]]:
     """Return the ordered stage on the rows of its table, and what to call when they are complete."""
-    stage = DetectStage(rows, read_log)
+    stage = DetectStage(rows, read_log, is_taken_down)
     return stage, stage.restore
 
 
@@ -57,10 +65,18 @@ def run(settings: Settings) -> None:
     watchlist = Reloading("watchlist", lambda: yaml_config.load(path, WatchlistFile), lambda: [path])
     read_log = log_reader(settings)
     with service("alerter", settings) as running:
+        takedowns = Follower(running)
         ticker = Ticker(settings, watchlist, running.stopping)
         threading.Thread(target=ticker.run, name="ticker", daemon=True).start()
         faust_runner.run(
             running,
             Stateless(collect_stage()),
-            Stateful("detect", TABLE, KEYWORD_HITS.partitions, lambda rows: detect_stage(rows, read_log)),
+            Stateful(
+                "detect",
+                TABLE,
+                KEYWORD_HITS.partitions,
+                lambda rows: detect_stage(rows, read_log, takedowns.holds),
+                screened=False,
+            ),
+            takedowns=takedowns,
         )

@@ -18,7 +18,7 @@ from shared.kafka_clients import make_consumer, make_producer, send, wait_for_br
 from shared.models import SCHEMA_VERSION, FeedState
 from shared.reload import Reloading
 from shared.settings import Settings
-from shared.stage import Outgoing
+from shared.stage import Outgoing, single_key
 from shared.topics import FEED_STATE, KEYWORD_HITS
 from shared.watchlist import WatchlistFile
 
@@ -102,7 +102,7 @@ def _message(record: Tick | ConfigSnapshot) -> Outgoing:
     return Outgoing(
         topic=KEYWORD_HITS,
         partition=0,
-        key=record.kind.encode(),
+        key=single_key(record.kind).encode(),
         value=record.to_json(),
         headers=(
             (headers.SCHEMA_VERSION_HEADER, SCHEMA_VERSION.encode()),

@@ -16,7 +16,7 @@ from shared.errors import Rejected
 from shared.kafka_clients import make_producer, read_to_end, send
 from shared.models import SCHEMA_VERSION
 from shared.settings import load_settings
-from shared.stage import Outgoing, decode
+from shared.stage import Outgoing, decode, single_key
 from shared.topics import ALERTS, KEYWORD_HITS
 
 SHORT_ID: Final = 8
@@ -266,7 +266,9 @@ def _ask(action: Action, author: str | None, reason: str, **target: Any) -> None
         (record_headers.CONTENT_TYPE, b"application/json"),
     )
     with closing(make_producer(load_settings(), "alerts")) as producer:
-        send(producer, Outgoing(KEYWORD_HITS, 0, b"command", command.to_json(), header)).get(timeout=60)
+        send(producer, Outgoing(KEYWORD_HITS, 0, single_key(command.kind).encode(), command.to_json(), header)).get(
+            timeout=60
+        )
     what = command.alert_id or (f"{command.target.scope} {command.target.name}" if command.target else "")
     until = f" until {_local(command.until)}" if command.until else ""
     out.print(f"{action.value} {what}{until}: written to the alerter's log by {command.author}", markup=False)

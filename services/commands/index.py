@@ -9,10 +9,12 @@ from elasticsearch import ApiError, Elasticsearch
 from rich.progress import Progress, TaskID
 
 from services.commands.common import err, fail, json_option, out, print_json, print_table
-from services.indexer import elastic, templates
+from services.indexer import desk, elastic, templates
 from services.indexer.rebuild import rebuild as rebuild_index
 from services.indexer.templates import Change, Templates
+from shared import takedowns
 from shared.settings import load_settings
+from shared.takedowns import IsTakenDown
 
 
 @click.group()
@@ -69,17 +71,25 @@ def rebuild(names: tuple[str, ...]) -> None:
     """Move the indices NAMES (as news-articles-2025.11; all when none is given) to the mapping of deploy/elasticsearch.
 
     A new index is filled beside the old one and takes over both its names in one step: search has no gap, no decision of a newer
-    version is lost. The indexer goes on meanwhile and waits only for the last look.
+    version is lost. The indexer goes on meanwhile and waits only for the last look. What was taken down is left behind.
     """
     client, shipped = _open()
     templates.apply(client, templates.changes(client, shipped))
     by_name = {name: alias for alias in shipped.indices for name in monthly_names(client, alias)}
     if unknown := sorted(set(names) - by_name.keys()):
         fail(f"no such index: {', '.join(unknown)}; there are {', '.join(sorted(by_name)) or 'none'}", 2)
+    taken = takedowns.read(load_settings())
+
+    def excluded(alias: str) -> IsTakenDown:
+        """The records of the takedowns themselves stay."""
+        return (lambda article_id: False) if alias == desk.TAKEDOWNS else taken.holds
+
     for name in sorted(names or by_name):
         with Progress(console=err, transient=True) as bar:
             task = bar.add_task(name, total=int(client.count(index=name)["count"]))
-            done = rebuild_index(client, shipped, by_name[name], name, partial(_advance, bar, task))
+            done = rebuild_index(
+                client, shipped, by_name[name], name, partial(_advance, bar, task), excluded(by_name[name])
+            )
         out.print(f"{name}: {done.documents} documents are now in {done.index}, {done.removed} left meanwhile")
 
 

@@ -20,6 +20,7 @@ def ingest(paths: tuple[Path, ...], source: str, timezone: str) -> None:
     from services.fetcher.run import ingest as ingest_files
 
     tally = ingest_files(load_settings(), paths, source=source, timezone=timezone)
-    out.print(f"published {tally.published}, dead-lettered {tally.refused}, already known {tally.known}")
-    if not tally.published and not tally.known:
+    taken_down = f", taken down {tally.taken_down}" if tally.taken_down else ""
+    out.print(f"published {tally.published}, dead-lettered {tally.refused}, already known {tally.known}{taken_down}")
+    if not tally.published and not tally.known and not tally.taken_down:
         fail("no article was published; `frontwire dlq show articles-raw-v1` says why")

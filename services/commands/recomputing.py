@@ -7,6 +7,7 @@ from typing import Any
 from services.alerter.detector import Detector
 from shared.alerts import LOG_RECORD, Alert
 from shared.errors import Rejected
+from shared.ids import article_of_key
 from shared.stage import Record, decode
 
 
@@ -35,8 +36,7 @@ def recompute(stored: Alert, log: Iterable[Record]) -> Recomputed:
 def _apply(detector: Detector, record: Record) -> list[Alert]:
     """Fold one record as the service does: a null record takes an article down, one that cannot be read is left out."""
     if record.value is None:
-        detector.take_down((record.key or b"").decode("utf-8", "replace"))
-        return []
+        return detector.take_down(article_of_key(record.key))
     try:
         return detector.apply(decode(record, LOG_RECORD))
     except Rejected:

@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from services.fetcher.feeds import Feed
-from services.fetcher.outbox import article_outcome, count
+from services.fetcher.outbox import STAGE, article_outcome, count
 from services.fetcher.parsing import ParseFailed, Parser
 from services.fetcher.schedule import fresh_seconds, wants_full_get
 from services.fetcher.state import HostBook, forgotten_row, partition_of_host, seen_row
@@ -28,10 +28,13 @@ from services.fetcher.transform import (
     without_build_times,
 )
 from services.fetcher.web import Answer, Failure, FetchFailed, Terms, Web
+from shared import metrics
+from shared.errors import Drop
 from shared.headers import for_article
 from shared.links import host_of
 from shared.models import FeedState, PageTask
 from shared.stage import Outcome, Outgoing
+from shared.takedowns import IsTakenDown
 from shared.topics import PAGES_TO_FETCH
 
 # An item that has not been in its feed for so long is forgotten.
@@ -77,6 +80,7 @@ class FeedVisit:
     publish: Callable[[Sequence[Outgoing]], Awaitable[None]]
     clock: Callable[[], datetime]
     terms: Terms
+    is_taken_down: IsTakenDown = lambda article_id: False
 
     async def run(self) -> Visited:
         """Publish what is new or changed. Raises `FetchFailed`, or `Transient` when Kafka is away."""
@@ -138,6 +142,9 @@ class FeedVisit:
                 continue
             article_id, mark = article_id_of(self.feed, item, self.clock(), self.book.seen), fingerprint(item)
             seen = self.book.seen.get(article_id)
+            if self.is_taken_down(article_id):
+                metrics.RECORDS_DROPPED.labels(STAGE, Drop.TAKEN_DOWN.value).inc()
+                continue
             if article_id in sights or judge(self.feed, mark, seen) is Verdict.KNOWN:
                 continue
             sights[article_id] = sight = remembered(self.feed, mark, seen, self.clock())
@@ -209,4 +216,5 @@ def validators(state: FeedState | None) -> Mapping[str, str]:
 
 def page_message(task: PageTask, host: str) -> Outgoing:
     """Return the message that hands a page to the owner of its host."""
-    return Outgoing(PAGES_TO_FETCH, partition_of_host(host), host.encode(), task.to_json(), for_article(task.trace_id))
+    key = f"{host}|{task.article_id}".encode()
+    return Outgoing(PAGES_TO_FETCH, partition_of_host(host), key, task.to_json(), for_article(task.trace_id))

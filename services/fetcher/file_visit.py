@@ -13,7 +13,7 @@ import structlog
 
 from services.fetcher.feeds import Feed
 from services.fetcher.files import Found, HtmlFile, list_files, read_file, unreadable
-from services.fetcher.outbox import Refusal, article_outcome, count, refusal_outcome
+from services.fetcher.outbox import STAGE, Refusal, article_outcome, count, refusal_outcome
 from services.fetcher.state import HostBook, seen_row
 from services.fetcher.transform import (
     Item,
@@ -27,8 +27,11 @@ from services.fetcher.transform import (
     raw_article,
     remembered,
 )
+from shared import metrics
+from shared.errors import Drop
 from shared.ids import article_id_for_link, article_id_for_text
 from shared.stage import Outcome, Outgoing
+from shared.takedowns import IsTakenDown
 
 BATCH_ITEMS: Final = 500
 BATCH_BYTES: Final = 8 * 1024 * 1024
@@ -43,11 +46,12 @@ Stamp = tuple[int, int]
 
 @dataclass
 class Tally:
-    """What a visit met: items published as new or changed, items refused, items already known."""
+    """What a visit met: items published as new or changed, items refused, already known, or taken down."""
 
     published: int = 0
     refused: int = 0
     known: int = 0
+    taken_down: int = 0
 
 
 @dataclass
@@ -84,6 +88,7 @@ class FileVisit:
     stopped: Callable[[], bool] = lambda: False
     settle_seconds: float = SETTLED_AFTER_SECONDS
     on_batch: Callable[[Tally], None] = lambda _: None
+    is_taken_down: IsTakenDown = lambda article_id: False
 
     def run(self) -> Tally:
         """Publish what is new or changed. Raises `Missing` (OSError) for absent paths and `Transient` when Kafka is away."""
@@ -118,6 +123,10 @@ class FileVisit:
 
     def _take(self, found: Found, batch: _Batch, tally: Tally) -> None:
         article_id, mark = self._identify(found)
+        if self.is_taken_down(article_id):
+            tally.taken_down += 1
+            metrics.RECORDS_DROPPED.labels(STAGE, Drop.TAKEN_DOWN.value).inc()
+            return
         seen = batch.seen.get(article_id) or self.book.seen.get(article_id)
         if judge(self.feed, mark, seen) is Verdict.KNOWN:
             tally.known += 1

@@ -17,9 +17,11 @@ from services.fetcher.parsing import ParseFailed, Parser
 from services.fetcher.remembered import read_states
 from services.fetcher.state import HostBook, partition_of_host
 from services.fetcher.transform import Page
+from shared import takedowns
 from shared.kafka_clients import make_producer
 from shared.settings import Settings
 from shared.stage import Outgoing
+from shared.takedowns import IsTakenDown
 from shared.topics import FEED_STATE
 
 DEFAULT_SOURCE: Final = "ingest"
@@ -43,7 +45,7 @@ def ingest(
     outbox = Outbox(make_producer(settings, f"{STAGE}-ingest"))
     try:
         book = read_states(settings, [partition_of_host(feed.host)]).host(feed.host) or HostBook()
-        return asyncio.run(_ingest(feed, book, outbox, on_batch))
+        return asyncio.run(_ingest(feed, book, outbox, takedowns.read(settings).holds, on_batch))
     finally:
         outbox.close(_CLOSE_SECONDS)
 
@@ -65,7 +67,9 @@ def read_once(path: Path, *, source: str = DEFAULT_SOURCE) -> list[Outgoing]:
     return [message for message in messages if message.topic is not FEED_STATE]
 
 
-async def _ingest(feed: Feed, book: HostBook, outbox: Outbox, on_batch: Callable[[Tally], None]) -> Tally:
+async def _ingest(
+    feed: Feed, book: HostBook, outbox: Outbox, is_taken_down: IsTakenDown, on_batch: Callable[[Tally], None]
+) -> Tally:
     parser = Parser()
     loop = asyncio.get_running_loop()
 
@@ -84,6 +88,7 @@ async def _ingest(feed: Feed, book: HostBook, outbox: Outbox, on_batch: Callable
         backlog=True,
         settle_seconds=0,
         on_batch=on_batch,
+        is_taken_down=is_taken_down,
     )
     try:
         return await asyncio.to_thread(visit.run)

@@ -20,10 +20,12 @@ from services.fetcher.terms import terms_of
 from services.fetcher.transform import Page, raw_from_page
 from services.fetcher.web import PASSING, Failure, FetchFailed, Terms, Web
 from shared import metrics
-from shared.errors import Reason, Rejected, Transient
+from shared.errors import Drop, Reason, Rejected, Transient
+from shared.ids import article_of_key
 from shared.links import host_of
 from shared.models import PageTask
 from shared.stage import Guard, Outcome, Outgoing, Record, decode
+from shared.takedowns import IsTakenDown
 from shared.topics import PAGES_TO_FETCH
 
 ATTEMPTS: Final = 3
@@ -84,19 +86,30 @@ class PageDesk:
     feeds: Callable[[], Feeds]
     clock: Callable[[], datetime]
     on_bug: Callable[[BaseException], None]
+    is_taken_down: IsTakenDown = lambda article_id: False
     _windows: dict[int, OffsetWindow] = field(default_factory=dict)
     _hosts: dict[str, _Host] = field(default_factory=dict)
     _guard: Guard = field(default_factory=lambda: Guard(STAGE, PAGES_TO_FETCH))
 
     def take(self, records: Sequence[Record]) -> None:
-        """Queue tasks behind the others of their host (the record's key)."""
+        """Queue tasks behind the others of their host (which begins the record's key); none for what was taken down."""
         for record in records:
-            name = (record.key or b"").decode("utf-8", "replace")
-            self._windows.setdefault(record.partition, OffsetWindow()).add(record.offset, len(record.value or b""))
+            name = (record.key or b"").partition(b"|")[0].decode("utf-8", "replace")
+            window = self._windows.setdefault(record.partition, OffsetWindow())
+            window.add(record.offset, len(record.value or b""))
+            if dropped := self._dropped(record):
+                metrics.RECORDS_DROPPED.labels(STAGE, dropped.value).inc()
+                window.done(record.offset)
+                continue
             host = self._hosts.setdefault(name, _Host(record.partition))
             host.waiting.append(record)
             if len(host.workers) < self.feeds().parallel_of(name):
                 host.workers.add(asyncio.create_task(self._work(name, host), name=f"pages {name}"))
+
+    def _dropped(self, record: Record) -> Drop | None:
+        if record.value is None:
+            return Drop.TOMBSTONE
+        return Drop.TAKEN_DOWN if self.is_taken_down(article_of_key(record.key) or "") else None
 
     def committable(self) -> dict[int, int]:
         """Return the offset to commit by partition."""
@@ -148,6 +161,9 @@ class PageDesk:
     async def _process(self, record: Record) -> None:
         metrics.RECORDS_IN.labels(STAGE).inc()
         outcome, feed = await self._guarded(record)
+        if dropped := self._dropped(record):  # while its page was being fetched
+            metrics.RECORDS_DROPPED.labels(STAGE, dropped.value).inc()
+            return
         while True:
             try:
                 await self.publish(outcome.outputs)

@@ -22,6 +22,7 @@ from shared.kafka_clients import make_producer, wait_for_broker
 from shared.reload import Reloading
 from shared.service import Service, service
 from shared.settings import Settings
+from shared.takedowns import Follower, IsTakenDown
 from shared.topics import FEED_STATE
 
 __all__ = ["ingest", "read_once", "run"]
@@ -35,9 +36,10 @@ def run(settings: Settings) -> None:
     """Run the fetcher until SIGTERM. Raises `ConfigError` when feeds.yaml is wrong at the start."""
     feeds = follow_feeds(settings.config_dir / FEEDS_FILE)
     with service(STAGE, settings) as running:
-        if wait_for_broker(settings, running.stopping):
+        takedowns = Follower(running)
+        if wait_for_broker(settings, running.stopping) and takedowns.wait():
             producer = make_producer(settings, f"{STAGE}-{settings.worker_id}")
-            asyncio.run(_serve(running, feeds, producer))
+            asyncio.run(_serve(running, feeds, producer, takedowns.holds))
 
 
 def follow_feeds(path: Path) -> Reloading[Feeds]:
@@ -45,12 +47,14 @@ def follow_feeds(path: Path) -> Reloading[Feeds]:
     return Reloading(FEEDS_FILE, lambda: load_feeds(path), lambda: [path])
 
 
-async def _serve(running: Service, feeds: Reloading[Feeds], producer: KafkaProducer) -> None:
+async def _serve(
+    running: Service, feeds: Reloading[Feeds], producer: KafkaProducer, is_taken_down: IsTakenDown
+) -> None:
     manners, outbox, parser = Manners(), Outbox(producer), Parser()
     failures: list[BaseException] = []
     async with Web(running.settings.user_agent, manners, lambda url, private: feeds.get().pace_of(url, private)) as web:
-        desk = PageDesk(web, parser, outbox.publish, feeds.get, _now, failures.append)
-        scheduler = Scheduler(feeds.get, StateBook(), desk, web, parser, outbox, manners, _now)
+        desk = PageDesk(web, parser, outbox.publish, feeds.get, _now, failures.append, is_taken_down)
+        scheduler = Scheduler(feeds.get, StateBook(), desk, web, parser, outbox, manners, _now, is_taken_down)
         ownership = Ownership(running.settings, scheduler, asyncio.get_running_loop())
         running.health.ready_when("partitions", lambda: None if ownership.assigned else "waiting for partitions")
         running.health.live_when("ownership", lambda: None if ownership.alive() else "the consumer's thread has ended")

@@ -40,6 +40,7 @@ from shared import metrics
 from shared.errors import Transient
 from shared.models import FeedState
 from shared.stage import Record
+from shared.takedowns import IsTakenDown
 
 _KAFKA_RETRY: Final = timedelta(seconds=5)
 _EXTRACT_WITHIN_SECONDS: Final = 60.0
@@ -68,6 +69,7 @@ class Scheduler:
     outbox: Outbox
     manners: Manners
     clock: Callable[[], datetime]
+    is_taken_down: IsTakenDown = lambda article_id: False
     gauges: FeedGauges = field(default_factory=FeedGauges)
     _visits: dict[str, _Visit] = field(default_factory=dict)
     _configured: dict[str, Feed] = field(default_factory=dict)
@@ -186,6 +188,7 @@ class Scheduler:
             publish=self.outbox.publish,
             clock=self.clock,
             terms=terms_of(feed),
+            is_taken_down=self.is_taken_down,
         )
         return await visit.run()
 
@@ -208,6 +211,7 @@ class Scheduler:
             backlog=before is None or before.last_success_at is None,
             stamps=self._stamps.setdefault(feed.name, {}),
             stopped=stop.is_set,
+            is_taken_down=self.is_taken_down,
         )
         tally = await asyncio.to_thread(visit.run)
         if tally.published or tally.refused:

@@ -1,4 +1,4 @@
-"""The documents beside the articles: alerts, feeds and dead letters. Pure, and the one place that knows their fields."""
+"""The documents beside the articles: alerts, feeds, dead letters, takedowns. Pure, and the one place that knows their fields."""
 
 import math
 from collections.abc import Callable
@@ -10,12 +10,15 @@ from shared.alerts import Action, Alert, AlertState, Handling
 from shared.kibana_links import Kibana, Period
 from shared.models import FeedState
 from shared.stage import Record, trace_of
+from shared.takedown_record import Takedown
 
 ALERTS: Final = "news-alerts"
 DEAD_LETTERS: Final = "news-dead-letters"
 FEEDS: Final = "news-feeds"
 # One index: a feed is one document, its latest state.
 FEEDS_INDEX: Final = f"{FEEDS}-current"
+TAKEDOWNS: Final = "news-takedowns"
+TAKEDOWNS_INDEX: Final = f"{TAKEDOWNS}-current"
 PREVIEW_CHARACTERS: Final = 500
 # The score of a probability that is too small for a float.
 _HIGHEST_SCORE: Final = 300.0
@@ -89,7 +92,7 @@ def letter_document(letter: Record) -> dict[str, Any]:
     said: Callable[[str], str | None] = lambda name: headers.value_of(letter.headers, name)  # noqa: E731
     origin = said(headers.DLQ_ORIGIN) or letter.origin
     return {
-        "article_id": (letter.key or b"").decode("utf-8", "replace"),
+        "article_id": article_of_letter(letter),
         "at": arrival(letter),
         "cut": said(headers.DLQ_SHA256) is not None,
         "error": said(headers.DLQ_ERROR),
@@ -100,6 +103,26 @@ def letter_document(letter: Record) -> dict[str, Any]:
         "stage": said(headers.DLQ_STAGE) or "unknown",
         "topic": origin.partition("/")[0],
         "trace_id": trace_of(letter),
+    }
+
+
+def article_of_letter(letter: Record) -> str:
+    """Return the id of the article, or of the part, that a refused record was about; its key where that names none."""
+    key = (headers.bytes_of(letter.headers, headers.DLQ_KEY) or b"").decode("utf-8", "replace")
+    return key.rpartition("|")[2].partition("/")[0]
+
+
+def takedown_document(takedown: Takedown) -> dict[str, Any]:
+    """Return the document of a takedown: by whom, why, when, where and how many records were removed; never what they said."""
+    lifted = takedown.lifted
+    return {
+        **takedown.model_dump(mode="json", include={"article_id", "at", "author", "host", "reason", "removed"}),
+        "active": lifted is None,
+        "lift_reason": lifted and lifted.reason,
+        "lifted_at": lifted and lifted.at,
+        "lifted_by": lifted and lifted.author,
+        "places": sorted(takedown.removed),
+        "records": sum(takedown.removed.values()),
     }
 
 

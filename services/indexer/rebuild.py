@@ -15,6 +15,7 @@ from services.indexer import elastic
 from services.indexer.elastic import Item, Result
 from services.indexer.templates import Templates
 from shared.errors import Transient
+from shared.takedowns import IsTakenDown
 from shared.text import fold
 
 _PAGE: Final = 500
@@ -34,9 +35,16 @@ class Rebuilt:
 
 
 def rebuild(
-    client: Elasticsearch, templates: Templates, alias: str, name: str, progress: Callable[[int], None]
+    client: Elasticsearch,
+    templates: Templates,
+    alias: str,
+    name: str,
+    progress: Callable[[int], None],
+    is_taken_down: IsTakenDown = lambda article_id: False,
 ) -> Rebuilt:
     """Rebuild the index behind a monthly name; `progress` is told how many documents were copied.
+
+    What is about an article that was taken down does not come along.
 
     Raises `Transient` when Elasticsearch is unwell or refuses a document: then the old index serves on and takes writes again.
     """
@@ -44,9 +52,9 @@ def rebuild(
     new = f"{_PREFIX}{name}-{datetime.now(UTC):%Y%m%d%H%M%S%f}"
     _create(client, templates, alias, name, new)
     try:
-        _copy(client, templates.fields(alias), old, new, progress)
+        _copy(client, templates.fields(alias), old, new, progress, is_taken_down)
         client.indices.put_settings(index=old, settings={"index.blocks.write": True})
-        copied = _copy(client, templates.fields(alias), old, new, progress)
+        copied = _copy(client, templates.fields(alias), old, new, progress, is_taken_down)
         removed = _remove_absent(client, old, new)
         client.indices.refresh(index=new)
         _swap(client, alias, name, old, new)
@@ -87,12 +95,21 @@ def _create(client: Elasticsearch, templates: Templates, alias: str, name: str, 
     )
 
 
-def _copy(client: Elasticsearch, fields: dict[str, str], old: str, new: str, progress: Callable[[int], None]) -> int:
-    """Copy every document with its version, so that one that is there already is left; return how many the old index has."""
+def _copy(
+    client: Elasticsearch,
+    fields: dict[str, str],
+    old: str,
+    new: str,
+    progress: Callable[[int], None],
+    is_taken_down: IsTakenDown,
+) -> int:
+    """Copy every document with its version, so that one that is there already is left; return how many that are."""
     client.indices.refresh(index=old)
     copied = 0
     waiting: list[Item] = []
     for hit in _documents(client, old, source=True):
+        if is_taken_down(hit["_source"].get("article_id", "")):
+            continue
         waiting.append(elastic.index_item(new, hit["_id"], hit["_version"], adapted(hit["_source"], fields)))
         copied += 1
         if len(waiting) == _PAGE:

@@ -8,11 +8,13 @@ from typing import Final
 from services.indexer import desk, transform
 from services.indexer.article import IndexedArticle
 from services.indexer.elastic import Item, delete_item, index_item
-from shared.alerts import Alert
+from shared.alerts import Alert, without_text
+from shared.errors import Drop
 from shared.kibana_links import Kibana
 from shared.models import FeedState, index_version
 from shared.stage import Record, decode
-from shared.topics import ALERTS, ARTICLES_UNIQUE, FEED_STATE, PIPELINE, Topic, dead_letter_topic
+from shared.takedown_record import Takedown
+from shared.topics import ALERTS, ARTICLES_UNIQUE, FEED_STATE, PIPELINE, TAKEDOWNS, Topic, dead_letter_topic
 
 LETTER_TOPICS: Final = tuple(dead_letter_topic(topic) for topic in PIPELINE)
 _FEED_KEY_PARTS: Final = 2
@@ -20,20 +22,28 @@ _FEED_KEY_PARTS: Final = 2
 
 @dataclass(frozen=True)
 class Work:
-    """One record and the bulk actions it became; `fetched_at` is that of an article, for the delay to searchable."""
+    """One record and the bulk actions it became.
+
+    `fetched_at` is that of an indexed article, for the delay to searchable; `dropped` says why another one is not indexed.
+    """
 
     record: Record
     items: tuple[Item, ...] = ()
     fetched_at: datetime | None = None
+    dropped: Drop = Drop.TOMBSTONE
 
 
 @dataclass(frozen=True)
 class Context:
-    """What the records of one batch have in common: when they are indexed, where the removed articles live, where Kibana is."""
+    """What the records of one batch have in common.
+
+    When they are indexed, where the removed articles live, where Kibana is, and which articles were taken down.
+    """
 
     now: datetime
     homes: Mapping[str, str]
     kibana: Kibana
+    is_taken_down: Callable[[str], bool] = lambda article_id: False
 
 
 Make = Callable[[Record, Context], Work]
@@ -41,7 +51,12 @@ Make = Callable[[Record, Context], Work]
 
 def routes() -> dict[str, tuple[Topic, Make]]:
     """Return every topic that is indexed, by its name, with what its records become."""
-    makers: dict[Topic, Make] = {ARTICLES_UNIQUE: article_work, ALERTS: alert_work, FEED_STATE: feed_work}
+    makers: dict[Topic, Make] = {
+        ARTICLES_UNIQUE: article_work,
+        ALERTS: alert_work,
+        FEED_STATE: feed_work,
+        TAKEDOWNS: takedown_work,
+    }
     makers |= dict.fromkeys(LETTER_TOPICS, letter_work)
     return {topic.name: (topic, make) for topic, make in makers.items()}
 
@@ -53,6 +68,8 @@ def article_work(record: Record, context: Context) -> Work:
         home = context.homes.get(key)
         return Work(record, (delete_item(home, key, _arrival_version(record)),) if home else ())
     article = decode(record, IndexedArticle)
+    if context.is_taken_down(article.article_id):
+        return Work(record, dropped=Drop.TAKEN_DOWN)
     index, version = transform.index_name(article), index_version(article)
     items = [index_item(index, article.article_id, version, transform.document(article, indexed_at=context.now))]
     if article.revision > 1 and article.part == 1:
@@ -64,7 +81,7 @@ def alert_work(record: Record, context: Context) -> Work:
     """Index an alert under its own id: a newer record of it replaces the older one."""
     if record.value is None:
         return Work(record)
-    alert = decode(record, Alert)
+    alert = without_text(decode(record, Alert), context.is_taken_down)
     document = desk.alert_document(alert, indexed_at=context.now, kibana=context.kibana)
     return Work(record, (index_item(desk.alert_index(alert), alert.alert_id, alert.sequence, document),))
 
@@ -82,11 +99,20 @@ def feed_work(record: Record, context: Context) -> Work:
     return Work(record, (index_item(desk.FEEDS_INDEX, key, version, document),))
 
 
-def letter_work(record: Record, _: Context) -> Work:
+def letter_work(record: Record, context: Context) -> Work:
     """Index a dead letter under its place in its topic."""
-    if record.value is None:
+    if record.value is None or context.is_taken_down(desk.article_of_letter(record)):
         return Work(record)
     return Work(record, (index_item(desk.letter_index(record), record.origin, 1, desk.letter_document(record)),))
+
+
+def takedown_work(record: Record, _: Context) -> Work:
+    """Index the record of a takedown, for whoever asks later: each takedown of an article is a document of its own."""
+    if record.value is None:
+        return Work(record)
+    document = desk.takedown_document(decode(record, Takedown))
+    name = f"{document['article_id']} {document['at']}"
+    return Work(record, (index_item(desk.TAKEDOWNS_INDEX, name, _arrival_version(record), document),))
 
 
 def text_key(record: Record) -> str:

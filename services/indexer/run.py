@@ -41,6 +41,7 @@ from shared.kibana_links import Kibana
 from shared.service import Service, service
 from shared.settings import Settings
 from shared.stage import Guard, Outcome, Outgoing, Record
+from shared.takedowns import Follower
 from shared.topics import ARTICLES_UNIQUE
 
 STAGE: Final = "indexer"
@@ -97,6 +98,7 @@ class Indexer:
         self.in_flight: deque[Batch] = deque()
         self.clean_up_at = datetime.now(UTC)
         self.trouble: str | None = "starting"
+        self.takedowns = Follower(running)
         metrics.announce(STAGE)
         running.health.ready_when("elasticsearch", lambda: self.trouble)
         running.health.ready_when(
@@ -106,7 +108,7 @@ class Indexer:
     def run(self) -> None:
         """Index until the process is asked to stop."""
         try:
-            if self._patiently(self._prepare, hold=self._wait) is not None:
+            if self.takedowns.wait() and self._patiently(self._prepare, hold=self._wait) is not None:
                 self.consumer.subscribe(sorted(self.routes))
                 self._serve()
         finally:
@@ -197,10 +199,14 @@ class Indexer:
     def _begin(self, records: Sequence[Record]) -> None:
         """Make the bulk actions of one poll's records and send them off."""
         gone = [text_key(record) for record in records if record.value is None and record.topic == ARTICLES_UNIQUE.name]
+        # What is still on its way into the index would not be found there.
+        while gone and self.in_flight:
+            if not self._finish(self.in_flight.popleft()):
+                return
         homes = self._patiently(lambda: elastic.locate(self.client, ALIAS, gone)) if gone else {}
         if homes is None:
             return
-        context = Context(datetime.now(UTC), homes, self.kibana)
+        context = Context(datetime.now(UTC), homes, self.kibana, self.takedowns.holds)
         letters: list[Outgoing] = []
         works: list[Work] = []
         for record in records:
@@ -303,7 +309,7 @@ class Indexer:
 
 def _count_done(work: Work, results: Sequence[Result]) -> None:
     if work.fetched_at is None:
-        metrics.RECORDS_DROPPED.labels(STAGE, Drop.TOMBSTONE.value).inc()
+        metrics.RECORDS_DROPPED.labels(STAGE, work.dropped.value).inc()
     elif results[0] is Result.STALE:
         metrics.RECORDS_DROPPED.labels(STAGE, Drop.STALE_VERSION.value).inc()
     else:

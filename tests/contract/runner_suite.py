@@ -8,10 +8,12 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
 from shared import headers as record_headers
+from shared.dead_letters import DeadLetter
 from shared.errors import Reason, Rejected, Transient
 from shared.headers import Headers, for_article, value_of
 from shared.ids import article_id_for_text, partition_of, trace_id_for
@@ -116,8 +118,9 @@ class Trial:
         return self._mine(SINK)
 
     def letters(self) -> list[Record]:
-        """Return this check's dead letters."""
-        return self._mine(LETTERS)
+        """Return this check's dead letters, under the keys of the refused records."""
+        letters = (replace(record, key=DeadLetter(record).key) for record in self._harness.read(LETTERS))
+        return [letter for letter in letters if self._owns((letter.key or b"").decode())]
 
     def origins(self) -> dict[bytes | None, str]:
         """Return where each value that was put stands: topic/partition/offset."""

@@ -66,7 +66,7 @@ BAD = {
 
 def letters_of(wire: Wire, topic: Topic, keys: set[bytes]) -> list[DeadLetter]:
     """Return a topic's dead letters of these keys."""
-    return [letter for letter in wire.letters(topic) if letter.record.key in keys]
+    return [letter for letter in wire.letters(topic) if letter.key in keys]
 
 
 def test_every_kind_of_bad_record_is_kept_and_its_neighbours_pass(wire: Wire) -> None:
@@ -88,7 +88,7 @@ def test_every_kind_of_bad_record_is_kept_and_its_neighbours_pass(wire: Wire) ->
     wire.wait_indexed({raw.article_id for raw in neighbours})
     keys = {newer.article_id.encode(), *(key for key, _ in sent)}
     letters = letters_of(wire, ARTICLES_RAW, keys)
-    kept = {(letter.record.key, letter.record.value): letter for letter in letters}
+    kept = {(letter.key, letter.record.value): letter for letter in letters}
     for key, value in sent:
         letter = kept[(key, value)]
         assert letter.reason in key.decode()

@@ -15,7 +15,13 @@ AT = datetime(2025, 11, 22, 10, 30, 0, 123456, tzinfo=timezone(timedelta(hours=7
 
 def letter(original: Headers = (), detail: str = "x") -> dict[str, str]:
     made = headers.for_dead_letter(
-        original, stage="extractor", reason=Reason.BUG, detail=detail, origin="articles-raw-v1/3/17", at=AT
+        original,
+        key=b"articles/1",
+        stage="extractor",
+        reason=Reason.BUG,
+        detail=detail,
+        origin="articles-raw-v1/3/17",
+        at=AT,
     )
     names = [name for name, _ in made]
     assert len(names) == len(set(names))
@@ -63,6 +69,7 @@ def test_a_dead_letter_keeps_its_own_headers_and_explains_itself() -> None:
     assert made == {
         "traceparent": "00-a-b-01",
         "x-foreign": "1",
+        "dlq-key": "articles/1",
         "dlq-stage": "extractor",
         "dlq-reason": "bug",
         "dlq-error": "title: thiếu",
@@ -84,7 +91,7 @@ def test_an_error_that_is_no_text_can_still_be_written() -> None:
 
 def test_a_letter_refused_again_tells_only_the_last_refusal() -> None:
     first = headers.for_dead_letter(
-        (("k", b"v"),), stage="normaliser", reason=Reason.BROKEN_JSON, detail="a", origin="t/0/1", at=AT
+        (("k", b"v"),), key=None, stage="normaliser", reason=Reason.BROKEN_JSON, detail="a", origin="t/0/1", at=AT
     )
     again = letter((*first, ("dlq-sha256", b"00")))
     assert again["dlq-stage"] == "extractor"
@@ -94,6 +101,6 @@ def test_a_letter_refused_again_tells_only_the_last_refusal() -> None:
 def test_a_replay_restores_the_headers() -> None:
     original: Headers = (("traceparent", b"00-a-b-01"), ("schema-version", b"1.0"), ("x", b""))
     refused = headers.for_dead_letter(
-        original, stage="s", reason=Reason.WRONG_TYPE, detail="d", origin="t/0/1", at=AT
+        original, key=b"k", stage="s", reason=Reason.WRONG_TYPE, detail="d", origin="t/0/1", at=AT
     ) + ((headers.DLQ_SIZE, b"1"), (headers.DLQ_SHA256, b"0"))
     assert headers.without_dead_letter(refused) == original

@@ -72,8 +72,9 @@ def test_new_items_are_handed_to_the_owner_of_their_page_then_remembered() -> No
     assert outlet.visit().new_items == 2
     handed, rows = outlet.sent
     assert [(message.key, message.partition) for message in handed] == [
-        (b"bao.example", partition_of_host("bao.example")), (b"other.example", partition_of_host("other.example")),
-    ]  # fmt: skip
+        (f"{host}|{task.article_id}".encode(), partition_of_host(host))
+        for host, task in zip(("bao.example", "other.example"), outlet.tasks(), strict=True)
+    ]
     assert {row.partition for row in rows} == {partition_of_host("bao.example")}
     assert all(task.backlog for task in outlet.tasks())
     assert outlet.visit(before=state()).new_items == 0

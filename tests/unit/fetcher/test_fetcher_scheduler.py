@@ -19,6 +19,7 @@ from services.fetcher.web import Answer, Failure, FetchFailed
 from shared.errors import Transient
 from shared.models import FeedState
 from shared.stage import Outgoing, Record
+from shared.topics import FEED_STATE
 
 START = datetime(2025, 11, 22, 3, 0, tzinfo=UTC)
 FEED = Feed(name="Báo", url="https://bao.example/rss", every=timedelta(minutes=10))
@@ -67,7 +68,9 @@ class Newsroom:
         self.sent += messages
 
     def states(self) -> list[FeedState]:
-        rows = [message for message in self.sent if (message.key or b"").count(b"|") == 1]
+        rows = [
+            message for message in self.sent if message.topic is FEED_STATE and (message.key or b"").count(b"|") == 1
+        ]
         return [FeedState.model_validate_json(row.value or b"") for row in rows]
 
     async def visit(self, minutes: float = 0) -> None:
