@@ -1,6 +1,6 @@
 """The record of a takedown, as takedowns-v1 keeps it; `shared/takedowns.py` reads it."""
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from shared.models import ArticleId, Model
 
@@ -25,5 +25,5 @@ class Takedown(Model):
     author: str
     reason: str
     at: AwareDatetime
-    removed: dict[str, int] = {}
+    removed: dict[str, int] = Field(default_factory=dict)
     lifted: Lift | None = None
