@@ -1,6 +1,11 @@
-"""The notifier on a real broker: one message for an alert, one for its end, whatever dies in between. One wire for the file."""
+"""Alerts on the real engines, from raw articles to the index and to a desk's webhook. One wire for the file.
+
+First the whole chain with a planted spike, then alerts put on the notifier's topic: one message for an alert, one for its end,
+whatever dies in between.
+"""
 
 import json
+import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,9 +16,11 @@ from click.testing import CliRunner, Result
 from services.alerter.transform import snapshot
 from services.cli import cli
 from services.commands.demo_report import read_metrics
+from services.indexer import desk as indexed
 from shared.alerts import LOG_RECORD, Alert, AlertState, Command, Hit, LogRecord
 from shared.ids import article_id_for_text, partition_of, trace_id_for
 from shared.local_engines import free_port
+from shared.models import RawArticle, Source
 from shared.notifications import Notification
 from shared.settings import environment_of
 from shared.supervisor import copies
@@ -28,12 +35,19 @@ pytestmark = pytest.mark.engines
 
 NOTIFIERS = copies(JOBS["notifier"], 2)
 FIRST, SECOND = (job.label for job in NOTIFIERS)
+CHAIN = tuple(JOBS[name] for name in ("normaliser", "extractor", "sketch", "decide", "alerter", "indexer"))
+HISTORY = timedelta(days=3)
 CHANNELS = """\
-grouping: {{wait: 0.5s}}
+grouping: {{wait: {wait}}}
 channels:
   - {{name: desk, type: webhook, url: "{desk}", timeout: 20s}}
   - {{name: dead, type: webhook, url: "http://127.0.0.1:{dead}/", timeout: 2s}}
 """
+ELSEWHERE = ("Bakhmut", "Kharkiv", "Kherson", "Kursk", "Oreshnik", "Tomahawk")
+SYLLABLES = (
+    "ba", "chi", "đo", "gia", "hà", "khê", "lam", "minh", "ngà", "phú", "quỳ", "sơn", "thu", "vinh", "xuân", "yên", "bến", "đồi",
+    "sông", "chợ", "cầu", "rừng", "thôn",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +58,119 @@ def desk() -> Iterator[DeskServer]:
 
 @pytest.fixture(scope="module")
 def wire(standing_wire: Wire, desk: DeskServer) -> Wire:
-    """A wire on which a notifier runs, with one channel that works and one that is dead."""
-    text = CHANNELS.format(desk=desk.url, dead=free_port())
-    (standing_wire.settings.config_dir / "channels.yaml").write_text(text, encoding="utf-8")
-    standing_wire.start(NOTIFIERS[0])
+    """A wire with three quiet days behind it and every service from raw articles on; one channel works and one is dead."""
+    set_channels(standing_wire, desk, wait="5s")
+    for record in quiet_days(standing_wire, datetime.now(UTC)):
+        standing_wire.put(KEYWORD_HITS, record.kind.encode(), record.to_json())
+    standing_wire.start(*CHAIN, NOTIFIERS[0])
     return standing_wire
+
+
+def set_channels(wire: Wire, desk: DeskServer, wait: str) -> None:
+    text = CHANNELS.format(wait=wait, desk=desk.url, dead=free_port())
+    (wire.settings.config_dir / "channels.yaml").write_text(text, encoding="utf-8")
+
+
+def quiet_days(wire: Wire, now: datetime) -> Iterator[LogRecord]:
+    """Yield a quiet log before now: the configuration, and a story on Kupyansk every eight hours."""
+    start = now - HISTORY
+    yield snapshot(load(wire.settings.config_dir / WATCHLIST, WatchlistFile), start)
+    for number in range(int(HISTORY / timedelta(hours=8))):
+        at = start + timedelta(hours=8 * number, minutes=7)
+        article_id = article_id_for_text(f"quiet {number}")
+        yield Hit(
+            article_id=article_id, keyword="Kupyansk", cluster_id=article_id, story_id=article_id, feed="Cũ",
+            source=f"Báo {number % 4}", language="vi", claimed_at=at, arrived_at=at, trace_id=trace_id_for(article_id, 0),
+        )  # fmt: skip
+
+
+def article(name: str, text: str, source: str, at: datetime) -> RawArticle:
+    """Return a raw article that a feed published, and that was fetched, at a moment."""
+    article_id = article_id_for_text(name)
+    return RawArticle(
+        article_id=article_id, feed=f"{source} – Tin", source=Source(name=source, language="vi"), text=text,
+        url=f"https://{article_id[:8]}.example/", feed_published=at.isoformat(), fetched_at=at, first_seen_at=at,
+        trace_id=trace_id_for(article_id, 1),
+    )  # fmt: skip
+
+
+def story(place: str, seed: int) -> str:
+    """Return a text about a place, unlike that of any other seed."""
+    pick = random.Random(seed)
+    sentences = (" ".join(pick.choice(SYLLABLES) for _ in range(14)).capitalize() + "." for _ in range(8))
+    return f"Tin {' '.join(pick.choice(SYLLABLES) for _ in range(5))} tại {place}\n\n" + " ".join(sentences)
+
+
+def ordinary_day(now: datetime) -> Iterator[RawArticle]:
+    """Yield what a day brings: a story here and there, and one wire story that fifty outlets carry."""
+    for number, place in enumerate(ELSEWHERE):
+        at = now - timedelta(hours=3 * number)
+        yield article(f"ordinary {place}", story(place, number), f"Báo {number % 5}", at)
+    for number in range(50):
+        yield article(f"copy {number}", story("Pokrovsk", 50), f"Đài {number}", now - timedelta(minutes=number))
+
+
+def latest(wire: Wire) -> dict[str, Alert]:
+    """Return the last record of each alert, and hold that no sequence was written with two contents."""
+    found: dict[str, Alert] = {}
+    written: dict[tuple[str, int], bytes] = {}
+    for record in wire.read(ALERTS):
+        alert = Alert.model_validate_json(record.value or b"")
+        assert written.setdefault((alert.alert_id, alert.sequence), record.value or b"") == record.value
+        found[alert.alert_id] = alert
+    return found
+
+
+def documents(wire: Wire) -> dict[str, Any]:
+    """Return the alerts in the index by their id."""
+    wire.client.indices.refresh(index=indexed.ALERTS, ignore_unavailable=True)
+    answer = wire.client.search(index=indexed.ALERTS, size=100, ignore_unavailable=True)
+    return {hit["_id"]: hit["_source"] for hit in answer["hits"]["hits"]}
+
+
+def found_on(wire: Wire, keyword: str) -> set[str]:
+    """Return the ids of the articles that the log has on a keyword."""
+    records = (LOG_RECORD.validate_json(record.value or b"") for record in wire.read(KEYWORD_HITS))
+    return {record.article_id for record in records if isinstance(record, Hit) and record.keyword == keyword}
+
+
+def test_a_planted_spike_is_one_document_and_one_message_and_fifty_copies_are_none(
+    wire: Wire, desk: DeskServer
+) -> None:
+    """From raw articles on; both within two minutes of the story that tipped it."""
+    now = datetime.now(UTC)
+    wire.publish(ordinary_day(now))
+    wire.publish(
+        article(f"spike {number}", story("Kupyansk", 100 + number), f"Báo {number % 5}", now) for number in range(7)
+    )
+    wait_until(lambda: desk.requests and documents(wire), "the message and the document", 120)
+    wait_until(
+        lambda: len(found_on(wire, "Pokrovsk")) == 50 and len(found_on(wire, "Kupyansk")) == 16, "every hit in the log"
+    )
+    ((alert_id, document),) = documents(wire).items()
+    assert (document["keyword"], document["kind"], document["state"]) == ("Kupyansk", "spike", "open")
+    assert len(document["sources"]) >= 2
+    (message,) = desk.requests
+    ((told,),) = [known["alerts"] for known in message.json["notifications"]]
+    assert (told["alert_id"], message.json["kind"], message.json["repeat"]) == (alert_id, "opening", False)
+    assert datetime.fromisoformat(message.json["sent_at"]) - now < timedelta(minutes=2)
+    assert told["reason_vi"].startswith("Đột biến: Kupyansk — ")
+    assert told["reason_vi"] in message.json["text"]
+    assert all(each["url"] in message.json["text"] and "Kupyansk" in each["title"] for each in told["stories"][:3])
+    set_channels(wire, desk, wait="0.5s")
+
+
+def test_a_killed_alerter_goes_on_and_an_operator_answers_the_spike(wire: Wire) -> None:
+    """The answer stands behind another story in the log: when it is done, that story and the copies were judged."""
+    (spike,) = latest(wire).values()
+    assert run(wire, "recompute", spike.alert_id)["same"]
+    wire.supervisor.kill("alerter")
+    wire.publish([article("after the kill", story("Kupyansk", 999), "Báo 9", datetime.now(UTC))])
+    wire.restart("alerter")
+    wait_until(lambda: len(found_on(wire, "Kupyansk")) == 17, "the story after the kill")
+    assert typed(wire, "ack", spike.alert_id, "--author", "hoa").exit_code == 0
+    wait_until(lambda: documents(wire)[spike.alert_id]["state"] == "acknowledged", "the answer in the index")
+    assert set(latest(wire)) == set(documents(wire)) == {spike.alert_id}
 
 
 def new_alert(number: int) -> Alert:
@@ -168,40 +290,6 @@ def typed(wire: Wire, *arguments: str) -> Result:
     return CliRunner().invoke(cli, ["alerts", *arguments], env=environment_of(wire.settings))
 
 
-def found(at: datetime, name: str, source: str) -> Hit:
-    """Return a story on Kupyansk as it stands in the alerter's log."""
-    article_id = article_id_for_text(name)
-    return Hit(
-        article_id=article_id, keyword="Kupyansk", cluster_id=article_id, story_id=article_id, feed=source, source=source,
-        language="vi", title=f"Tin {name}", url=f"https://bao.example/{article_id[:8]}", claimed_at=at, arrived_at=at,
-        trace_id=trace_id_for(article_id, 0),
-    )  # fmt: skip
-
-
-def test_a_spike_is_one_message_within_two_minutes_of_the_story_that_tipped_it(wire: Wire, desk: DeskServer) -> None:
-    """The alerter and the notifier together: three quiet days in the log, then nine stories in a row."""
-    now = datetime.now(UTC)
-    start = now - timedelta(days=3)
-    history: list[LogRecord] = [snapshot(load(wire.settings.config_dir / WATCHLIST, WatchlistFile), start)]
-    history += [found(start + timedelta(hours=8 * number), f"cũ {number}", f"Báo {number % 4}") for number in range(9)]
-    for record in (*history, *(found(now, f"mới {number}", f"Báo {number % 4}") for number in range(9))):
-        wire.put(KEYWORD_HITS, record.kind.encode(), record.to_json())
-    wire.start(JOBS["alerter"])
-
-    def told() -> list[Request]:
-        return [request for request in desk.requests if "đột biến: Kupyansk" in request.json["subject"]]
-
-    wait_until(told, "the message", 120)
-    (message,) = told()
-    (only,) = message.json["notifications"]
-    (spike,) = only["alerts"]
-    assert (message.json["kind"], spike["state"], spike["kind"]) == ("opening", "open", "spike")
-    assert spike["reason_vi"] in message.json["text"]
-    assert spike["stories"][0]["url"] in message.json["text"]
-    assert only["late_seconds"] < 120
-    assert run(wire, "recompute", spike["alert_id"])["same"]
-
-
 def run(wire: Wire, *arguments: str) -> Any:
     """Run `frontwire alerts …`; gives what it printed as JSON."""
     ran = typed(wire, *arguments, "--json")
@@ -237,9 +325,9 @@ def test_an_operator_looks_and_answers(wire: Wire) -> None:
         assert ran.exit_code == 0, ran.output
     records = [LOG_RECORD.validate_json(record.value or b"") for record in wire.read(KEYWORD_HITS)]
     commands = [record for record in records if isinstance(record, Command)]
-    assert [command.action for command in commands] == ["ack", "mark-false", "resolve", "silence", "unsilence"]
-    assert {command.author for command in commands} == {"lan"}
-    silence = commands[3]
+    by_lan = [command for command in commands if command.author == "lan"]
+    assert [command.action for command in by_lan] == ["ack", "mark-false", "resolve", "silence", "unsilence"]
+    silence = by_lan[3]
     assert (silence.target and silence.target.name, silence.reason) == ("Kupyansk", "bản tin lặp")
     assert silence.until is not None
     assert 5.9 < (silence.until - silence.at).total_seconds() / 3600 <= 6
@@ -257,6 +345,8 @@ def test_what_is_no_alert_is_a_dead_letter_and_a_channel_can_be_tried(wire: Wire
     assert (unknown.exit_code, "there are desk, dead" in unknown.stderr) == (2, True)
 
 
-def test_a_dead_channel_is_reported_through_the_other(desk: DeskServer) -> None:
+def test_a_dead_channel_is_reported_through_the_other_and_the_spike_was_told_once(desk: DeskServer) -> None:
     """By now it has failed again and again, over every restart."""
     wait_until(lambda: any("Kênh dead" in request.json["subject"] for request in desk.requests), "the report", 90)
+    told = [request.json for request in desk.requests if "đột biến: Kupyansk" in request.json["subject"]]
+    assert [(each["kind"], each["repeat"]) for each in told] == [("opening", False)]
