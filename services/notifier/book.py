@@ -35,6 +35,7 @@ class Book:
         self._rows: dict[str, Notification] = {}
         self._standings: dict[str, Standing] = {}
         self._home: dict[str, str] = {}
+        self._changed: set[str] = set()
         self.unsaved: set[str] = set()
 
     def load(self, key: bytes | None, value: bytes | None) -> None:
@@ -61,13 +62,14 @@ class Book:
         """Return every notification."""
         return list(self._rows.values())
 
-    def lasting(self, now: datetime, stale_after: timedelta) -> list[tuple[Notification, Standing]]:
-        """Return every notification that may still be told, with how it stands: what ended long ago is left out."""
-        return [
-            (self._rows[name], stands)
-            for name, stands in self._standings.items()
-            if stands.state is not AlertState.RESOLVED or now - stands.changed_at <= stale_after
-        ]
+    def standing(self, notification_id: str) -> Standing | None:
+        """Return how a notification stands."""
+        return self._standings.get(notification_id)
+
+    def take_changed(self) -> set[str]:
+        """Return the ids of what came, changed or went since the last call."""
+        changed, self._changed = self._changed, set()
+        return changed
 
     def take(self, alert: Alert, grouping: Grouping, now: datetime) -> None:
         """File a record of an alert: under its notification, one it shares stories with, or a new one.
@@ -106,12 +108,14 @@ class Book:
         """Remember a notification whose row is written."""
         self._rows[notification.notification_id] = notification
         self._standings[notification.notification_id] = standing(notification)
+        self._changed.add(notification.notification_id)
         for alert in notification.alerts:
             self._home[alert.alert_id] = notification.notification_id
 
     def _drop(self, name: str) -> None:
         dropped = self._rows.pop(name, None)
         self._standings.pop(name, None)
+        self._changed.add(name)
         for alert in dropped.alerts if dropped else ():
             self._home.pop(alert.alert_id, None)
 

@@ -8,10 +8,10 @@ from typing import Final
 
 import structlog
 
+from services.notifier.agenda import Agenda, Rules
 from services.notifier.book import Book, row
 from services.notifier.channels import AnyChannel, Channels
 from services.notifier.message import Message, compose
-from services.notifier.steps import RuleOf
 from services.notifier.transform import (
     Delivered,
     Envelope,
@@ -19,8 +19,8 @@ from services.notifier.transform import (
     Gate,
     Outcome,
     after,
-    due_steps,
     intended,
+    may_send,
     plan,
     settled,
     trouble_of,
@@ -54,11 +54,18 @@ class Desk:
     """Everything between alerts and channels. Used from one thread; only outcomes come from others."""
 
     def __init__(
-        self, book: Book, config: Callable[[], Channels], rule_of: RuleOf, save: Save, launch: Launch, now: datetime
+        self,
+        book: Book,
+        config: Callable[[], Channels],
+        rules: Callable[[], Rules],
+        save: Save,
+        launch: Launch,
+        now: datetime,
     ) -> None:
         self._book = book
         self._config = config
-        self._rule_of = rule_of
+        self._rules = rules
+        self._agenda = Agenda(book)
         self._save = save
         self._launch = launch
         self._gates: dict[str, Gate] = {}
@@ -179,14 +186,14 @@ class Desk:
 
     def _plan(self, config: Channels, now: datetime) -> Iterator[Envelope]:
         busy = {flight.envelope.channel.name for flight in self._flights.values()}
-        known = self._book.lasting(now, config.stale_after)
+        self._agenda.refresh(config, self._rules(), now)
         for channel in config.enabled():
-            due = due_steps(known, channel, config, self._rule_of, now)
-            metrics.WAITING_NOTIFICATIONS.labels(channel.name).set(len(due))
-            if channel.name not in busy:
-                envelope = plan(due, channel, self._gates.get(channel.name, Gate()), now)
+            gate = self._gates.get(channel.name, Gate())
+            if channel.name not in busy and may_send(channel, gate, now):
+                envelope = plan(self._agenda.due(channel, now), channel, gate, now)
                 if envelope is not None:
                     yield envelope
+            metrics.WAITING_NOTIFICATIONS.labels(channel.name).set(self._agenda.waiting(channel, now))
 
     def _intents(self, envelopes: Sequence[Envelope]) -> dict[str, Notification]:
         """Return the notifications as they are to be kept before the messages are sent."""

@@ -48,7 +48,6 @@ POLL_MS: Final = 200
 TICK_SECONDS: Final = 0.5
 SAVE_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 5.0
-_DEFAULT_RULE: Final = AlertRule()
 _STATE: Final = TopicPartition(NOTIFICATIONS.name, 0)
 _ALERT_PARTITIONS: Final = tuple(TopicPartition(ALERTS.name, number) for number in range(ALERTS.partitions))
 
@@ -145,7 +144,7 @@ class Notifier:
         end = self._consumer.end_offsets([_STATE])[_STATE]
         if self._consumer.position(_STATE) < end:
             return
-        self._desk = Desk(book, self._config.get, self._rule_of, self._send_all, _launch, _now())
+        self._desk = Desk(book, self._config.get, self._watchlist.get, self._send_all, _launch, _now())
         # From now on this copy is the only one that writes rows.
         self._consumer.pause(_STATE)
         self._consumer.resume(*_ALERT_PARTITIONS)
@@ -180,10 +179,6 @@ class Notifier:
         except KafkaError as error:
             raise Transient(f"Kafka did not acknowledge: {error!r}") from error
         metrics.RECORDS_OUT.labels(STAGE).inc(len(messages))
-
-    def _rule_of(self, alert: Alert) -> AlertRule:
-        rule = self._watchlist.get().get(alert.keyword) if alert.subject == "keyword" else None
-        return rule or _DEFAULT_RULE
 
     def _finish(self) -> None:
         """Wait a little for messages that are being sent, and remember what became of them."""

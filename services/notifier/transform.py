@@ -1,14 +1,13 @@
 """From alerts to messages: what is sent to a channel now, and what is known after it was. Pure; the clock is handed in."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.notifier.channels import AnyChannel, Channels, Limit
-from services.notifier.standing import Standing
-from services.notifier.steps import RuleOf, Step, next_step
+from services.notifier.channels import AnyChannel, Limit
+from services.notifier.steps import Step
 from shared.notifications import Delivery, Intent, MessageKind, Notification, Trouble
 
 # What no channel took in so many attempts is wrong in itself: the next messages must not wait for it.
@@ -73,28 +72,22 @@ class Gate:
         return max(0, limit.messages - sum(1 for at in self.sent if now - at < limit.per))
 
 
-def due_steps(
-    known: Iterable[tuple[Notification, Standing]],
-    channel: AnyChannel,
-    config: Channels,
-    rule_of: RuleOf,
-    now: datetime,
-) -> list[Step]:
-    """Return everything that a channel should be told now, the most urgent first."""
-    found = (next_step(notification, stands, channel, config, rule_of, now) for notification, stands in known)
-    return sorted((step for step in found if step is not None and step.due_at <= now), key=lambda step: step.order)
+def may_send(channel: AnyChannel, gate: Gate, now: datetime) -> bool:
+    """Return whether a channel is to be tried now: no pause lasts, and its limit leaves a message."""
+    return (gate.retry_at is None or now >= gate.retry_at) and _room(channel, gate, now) > 0
 
 
 def plan(due: Sequence[Step], channel: AnyChannel, gate: Gate, now: datetime) -> Envelope | None:
     """Return the message that is sent now: the most urgent step, or all in one when the limit leaves one message; or None."""
-    if not due or (gate.retry_at is not None and now < gate.retry_at):
+    if not due or not may_send(channel, gate, now):
         return None
-    room = channel.limit.messages if channel.mirrors else gate.room(channel.limit, now)
-    if room == 0:
-        return None
-    last_of_several = room == 1 and channel.limit.messages > 1 and not channel.mirrors
+    last_of_several = _room(channel, gate, now) == 1 and channel.limit.messages > 1 and not channel.mirrors
     chosen = tuple(due) if last_of_several else tuple(due[:1])
     return Envelope(_message_id(channel.name, chosen), channel, chosen, now)
+
+
+def _room(channel: AnyChannel, gate: Gate, now: datetime) -> int:
+    return channel.limit.messages if channel.mirrors else gate.room(channel.limit, now)
 
 
 def _message_id(channel: str, steps: Sequence[Step]) -> str:

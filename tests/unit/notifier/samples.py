@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from services.notifier.agenda import Agenda, Rules
+from services.notifier.book import Book
 from services.notifier.channels import AnyChannel, Channels
 from services.notifier.message import Message, compose
-from services.notifier.standing import standing
-from services.notifier.transform import Gate, due_steps, plan
-from shared.alerts import Alert, AlertKind, AlertRule, AlertState, EvidenceStory, Reading, Severity, Tally
+from services.notifier.steps import Step
+from services.notifier.transform import Gate, plan
+from shared.alerts import Alert, AlertKind, AlertState, EvidenceStory, Reading, Severity, Tally
 from shared.notifications import Notification
 
 NOW = datetime(2025, 11, 22, 3, 0, tzinfo=UTC)
@@ -98,11 +100,28 @@ def channel(**block: Any) -> AnyChannel:
     return channels({"name": "desk", **block}).channels[0]
 
 
+def due_steps(
+    known: Sequence[Notification],
+    to: AnyChannel,
+    now: datetime,
+    config: Channels | None = None,
+    rules: Rules | None = None,
+) -> list[Step]:
+    """Return everything that a channel should be told now of these notifications."""
+    book = Book()
+    for each in known:
+        book.keep(each)
+    agenda = Agenda(book)
+    settings = config or Channels()
+    agenda.refresh(settings.model_copy(update={"channels": (to,)}), rules or {}, now)
+    return agenda.due(to, now)
+
+
 def message(to: AnyChannel, known: Notification | None = None) -> Message:
     """Return the message that a channel is sent of a notification two minutes after it was opened."""
     known = known or notification()
     now = NOW + minutes(2)
-    steps = due_steps([(known, standing(known))], to, Channels(), lambda alert: AlertRule(), now)
+    steps = due_steps([known], to, now)
     envelope = plan(steps, to, Gate(), now)
     assert envelope is not None
     return compose(envelope, Channels())

@@ -11,7 +11,7 @@ from services.notifier.channels import AnyChannel
 from services.notifier.desk import GIVE_UP_AFTER, Desk
 from services.notifier.message import Message
 from services.notifier.transform import Delivered, Failed, Outcome
-from shared.alerts import Alert, AlertRule, AlertState, Severity
+from shared.alerts import Alert, AlertState, Severity
 from shared.errors import Transient
 from shared.stage import Outgoing
 from tests.unit.notifier.samples import NOW, alert, channels, later, minutes
@@ -38,7 +38,7 @@ class Office:
         book = Book()
         for key, value in self.rows.items():
             book.load(key, value)
-        self.desk = Desk(book, lambda: self.config, lambda alert: AlertRule(), self.save, self.launch, self.now)
+        self.desk = Desk(book, lambda: self.config, dict, self.save, self.launch, self.now)
 
     def save(self, rows: Sequence[Outgoing]) -> None:
         if self.kafka_is_away:

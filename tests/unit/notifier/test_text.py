@@ -8,25 +8,20 @@ import pytest
 
 from services.notifier.channels import Channels
 from services.notifier.message import Message, compose, compose_test
-from services.notifier.standing import standing
 from services.notifier.steps import Step
 from services.notifier.text import flat, phrases
-from services.notifier.transform import Gate, due_steps, plan
-from shared.alerts import Action, Alert, AlertKind, AlertRule, AlertState, Coverage, Handling, Severity
+from services.notifier.transform import Gate, plan
+from shared.alerts import Action, Alert, AlertKind, AlertState, Coverage, Handling, Severity
 from shared.notifications import Delivery, Intent, MessageKind, Notification, Told, Trouble
-from tests.unit.notifier.samples import NOW, alert, channel, later, minutes, notification, story
+from tests.unit.notifier.samples import NOW, alert, channel, due_steps, later, minutes, notification, story
 
 HOUR = timedelta(hours=1)
 SOON = NOW + minutes(2)
 CONFIG = Channels(kibana="https://kibana.desk.example")
 
 
-def rule(alert: Alert) -> AlertRule:
-    return AlertRule()
-
-
 def steps(known: list[Notification], now: datetime, language: str = "vi") -> list[Step]:
-    return due_steps([(each, standing(each)) for each in known], channel(language=language), CONFIG, rule, now)
+    return due_steps(known, channel(language=language), now, CONFIG)
 
 
 def message(known: Notification, now: datetime = SOON, language: str = "vi") -> Message:

@@ -2,8 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from services.notifier.channels import Channels, Limit
-from services.notifier.standing import standing
+from services.notifier.channels import Limit
 from services.notifier.steps import Step
 from services.notifier.transform import (
     LONGEST_PAUSE,
@@ -14,25 +13,20 @@ from services.notifier.transform import (
     Gate,
     after,
     backoff,
-    due_steps,
     intended,
     plan,
     settled,
     trouble_of,
 )
-from shared.alerts import Alert, AlertRule, Severity
+from shared.alerts import Severity
 from shared.notifications import MessageKind, Notification
-from tests.unit.notifier.samples import NOW, alert, channel, minutes, notification
+from tests.unit.notifier.samples import NOW, alert, channel, due_steps, minutes, notification
 
 DUE = NOW + minutes(2)
 
 
-def rule(alert: Alert) -> AlertRule:
-    return AlertRule()
-
-
 def due(*known: Notification, now: datetime = DUE) -> list[Step]:
-    return due_steps([(each, standing(each)) for each in known], channel(), Channels(), rule, now)
+    return due_steps(known, channel(), now)
 
 
 def many(count: int) -> list[Notification]:
