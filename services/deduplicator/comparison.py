@@ -10,7 +10,10 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
 import xxhash
+
+from services.deduplicator.characters import POINT, WORD, codes_of, inside_numbers, kinds_of, runs, text_of
 
 MAX_WORDS: Final = 20_000
 """Words looked at in one article: what comes after is not compared, so that the work stays bounded."""
@@ -21,7 +24,6 @@ _FURNITURE_WORDS: Final = 12
 
 _SENTENCE_ENDS: Final = tuple(".!?…")
 _CLOSING: Final = "])}\"'”’»"
-_WORD: Final = re.compile(r"\w+")
 _POINTED: Final = re.compile(r"\d+(?:[.,]\d+)+")
 _GROUPED: Final = re.compile(r"[1-9]\d{0,2}(?:[.,]\d{3})+")
 _AFTER_DIGITS: Final = ":"
@@ -32,6 +34,7 @@ _SPACED_DIGITS: Final = re.compile(r"(?<=\d)[\u00a0\u2009\u202f](?=\d{3}\b)")
 _OLD_TONES: Final = ("òa óa ỏa õa ọa", "òe óe ỏe õe ọe", "ùy úy ủy ũy ụy")
 _NEW_TONES: Final = ("oà oá oả oã oạ", "oè oé oẻ oẽ oẹ", "uỳ uý uỷ uỹ uỵ")
 _TONE_PLACES: Final = dict(zip(" ".join(_NEW_TONES).split(), " ".join(_OLD_TONES).split(), strict=True))
+_SPACE: Final = ord(" ")
 _TONE: Final = re.compile("o[àáảãạèéẻẽẹ]|u[ỳýỷỹỵ]")
 
 
@@ -48,12 +51,12 @@ def words_of(text: str) -> list[str]:
         even = _TONE.sub(_place_tone, even)
     if any(space in even for space in _THIN_SPACES):
         even = _SPACED_DIGITS.sub("", even)
-    return _WORD.findall(_POINTED.sub(_plain, "\n".join(_prose(even))))[:MAX_WORDS]
+    return _split("\n".join(_prose(even)))[:MAX_WORDS]
 
 
 def numbers_of(words: Sequence[str]) -> set[str]:
     """Return the distinct numbers among words in comparison form."""
-    return {word for word in words if word < _AFTER_DIGITS}
+    return set(filter(_AFTER_DIGITS.__gt__, words))
 
 
 def exact_hash(words: Sequence[str]) -> str:
@@ -77,6 +80,19 @@ def _prose(text: str) -> list[str]:
 
 def _is_prose(line: str) -> bool:
     return line.rstrip(_CLOSING).endswith(_SENTENCE_ENDS) or line.count(" ") + 1 >= _FURNITURE_WORDS
+
+
+def _split(text: str) -> list[str]:
+    """Return the words of a text, numbers without digit grouping."""
+    codes = codes_of(text)
+    kinds = kinds_of(codes)
+    points = inside_numbers(kinds, POINT)
+    kept = (kinds & WORD > 0) | points
+    words = text_of(np.where(kept, codes, _SPACE)).split()
+    starts, _ = runs(kept)
+    for at in set(np.searchsorted(starts, np.flatnonzero(points), "right").tolist()):
+        words[at - 1] = _POINTED.sub(_plain, words[at - 1])
+    return words
 
 
 def _plain(match: re.Match[str]) -> str:

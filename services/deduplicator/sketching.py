@@ -32,7 +32,7 @@ MAX_WEIGHT: Final = 15
 
 _SHINGLE_WORDS: Final = 3
 _PHRASE_WORDS: Final = 6
-_CHUNK: Final = 512
+_CHUNK: Final = 1024
 _REMEMBERED_WORDS: Final = 1 << 17
 
 Hashes = npt.NDArray[np.uint64]

@@ -6,14 +6,32 @@ count as they stand, when they are capitalised inside a sentence. Headlines and 
 
 import re
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
+import numpy as np
 from ruamel.yaml import YAML
 
+from services.deduplicator.characters import (
+    CAPITAL,
+    DIGIT,
+    ENDING,
+    LETTER,
+    OPENING,
+    POINT,
+    SLASH,
+    Kinds,
+    Mask,
+    Places,
+    codes_of,
+    inside_numbers,
+    kinds_of,
+    runs,
+)
 from services.deduplicator.comparison import plain_number
 from services.deduplicator.sketching import MAX_WEIGHT
-from shared.models import DateMention, ExtractedArticle
 
 MAX_TERMS: Final = 24
 
@@ -24,34 +42,40 @@ _NUMBER_WEIGHT: Final = 0.5
 _MAX_CHARACTERS: Final = 20_000
 _STEM: Final = 5
 """Letters that a Cyrillic word is cut to: its case endings come after."""
+_BACK: Final = 3
+"""Characters looked at before a name, to see whether it begins a sentence."""
+_REMEMBERED: Final = 1 << 16
 
 _SENTENCE_END: Final = re.compile(r"[.!?…][\"”»)]*\s+|\n+")
-_CAPITALS: Final = "".join(filter(str.isupper, map(chr, (*range(0x530), *range(0x1E00, 0x1F00)))))
-"""The capital letters of the Latin and Cyrillic alphabets, Vietnamese ones included."""
-_TOKEN: Final = re.compile(rf"[{_CAPITALS}][^\W\d_]+|\d+(?:[.,/]\d+)*")
-_OPENING: Final = " \"“«'([–-"
-_ENDS: Final = ".!?…:\n"
 _YEAR: Final = re.compile(r"(?:19|20)\d\d")
 
 
-def story_terms(article: ExtractedArticle) -> list[tuple[str, int]]:
-    """Return the article's terms with their weights (1 to `MAX_WEIGHT`): at most `MAX_TERMS`, the heaviest first."""
+class Mention(NamedTuple):
+    """A linked name or a day in the title or body: all mentions of one count under its term, however they are written."""
+
+    field: str
+    start: int
+    end: int
+    term: str
+
+
+def story_terms(title: str, body: str, mentions: Iterable[Mention] = ()) -> list[tuple[str, int]]:
+    """Return an article's terms with their weights (1 to `MAX_WEIGHT`): at most `MAX_TERMS`, the heaviest first."""
+    text = _Text(title, body[:_MAX_CHARACTERS])
     weights: defaultdict[str, float] = defaultdict(float)
     unsure: defaultdict[str, float] = defaultdict(float)
-    for field, text in (("title", article.title), ("body", article.body[:_MAX_CHARACTERS])):
-        lead_end = _lead_end(text)
-        linked = [(e.start, e.end, f"entity {e.canonical}") for e in article.entities if e.field == field]
-        dated = [(d.start, d.end, f"day {d.from_}") for d in article.dates if d.field == field and _is_day(d)]
-        for start, _, term in linked + dated:
-            weights[term] += _weight(field, start, lead_end)
-        masked = _without(text, linked + dated)
-        for token in _TOKEN.finditer(masked):
-            weight = _weight(field, token.start(), lead_end)
-            if token[0][0].isdigit():
-                _count_number(weights, token[0], weight)
-            else:
-                sure = field == "body" and not _starts_sentence(masked, token.start())
-                (weights if sure else unsure)[f"name {_stem(token[0].lower())}"] += weight
+    placed = sorted((start + text.begin(field), end + text.begin(field), term) for field, start, end, term in mentions)
+    for (_, _, term), weight in zip(placed, text.weights(np.array([start for start, _, _ in placed])), strict=True):
+        weights[term] += weight
+    kinds = text.kinds_besides(placed)
+    starts, ends = _names(kinds)
+    # Every word of a headline, and the first of a sentence, may owe its capital to its place.
+    sure = (starts >= text.body) & ~_starts_sentence(kinds, starts)
+    for (name, weight), is_sure in zip(text.pieces(starts, ends), sure.tolist(), strict=True):
+        (weights if is_sure else unsure)[_name_term(name)] += weight
+    for number, weight in text.pieces(*_numbers(kinds)):
+        if number_term := _number_term(number):
+            weights[number_term] += _NUMBER_WEIGHT * weight
     for name, weight in unsure.items():
         if name in weights:
             weights[name] += weight
@@ -65,42 +89,79 @@ def common_terms() -> dict[str, float]:
     return {term: per_hundred / 100 for term, per_hundred in data.items()}
 
 
+class _Text:
+    """Title and body as one text; `body` is where the body begins."""
+
+    def __init__(self, title: str, body: str) -> None:
+        self._text = f"{title}\n{body}"
+        self.body = len(title) + 1
+        self._lead_end = self.body + _lead_end(body)
+
+    def begin(self, field: str) -> int:
+        return self.body if field == "body" else 0
+
+    def weights(self, places: Places) -> list[float]:
+        """Return what a term weighs at each place: a headline more than the lead, the lead more than the rest."""
+        in_body = np.where(places < self._lead_end, _LEAD_WEIGHT, 1.0)
+        weights: list[float] = np.where(places < self.body, _TITLE_WEIGHT, in_body).tolist()
+        return weights
+
+    def pieces(self, starts: Places, ends: Places) -> Iterator[tuple[str, float]]:
+        """Yield the pieces of text from each start to its end, with their weights."""
+        for start, end, weight in zip(starts.tolist(), ends.tolist(), self.weights(starts), strict=True):
+            yield self._text[start:end], weight
+
+    def kinds_besides(self, spans: Iterable[tuple[int, int, str]]) -> Kinds:
+        """Return the kinds of the characters, those inside of the sorted spans (start, end, term) blanked out."""
+        kinds, at = bytearray(kinds_of(codes_of(self._text)).tobytes()), 0
+        for start, end, _ in spans:
+            if at <= start and end <= len(kinds):
+                kinds[start:end] = bytes(end - start)
+                at = end
+        return np.frombuffer(kinds, np.uint8)
+
+
 def _lead_end(text: str) -> int:
     """Return where the first sentences end."""
     ends = [end.end() for end, _ in zip(_SENTENCE_END.finditer(text), range(_LEAD_SENTENCES), strict=False)]
     return ends[-1] if len(ends) == _LEAD_SENTENCES else len(text)
 
 
-def _weight(field: str, start: int, lead_end: int) -> float:
-    if field == "title":
-        return _TITLE_WEIGHT
-    return _LEAD_WEIGHT if start < lead_end else 1.0
+def _names(kinds: Kinds) -> tuple[Places, Places]:
+    """Return where the capitalised words begin and end: from the first capital of a word on, two letters or more."""
+    starts, ends = runs(kinds & LETTER > 0)
+    capitals = np.flatnonzero(kinds & CAPITAL > 0)
+    word = np.searchsorted(starts, capitals, "right") - 1
+    first = np.ones(len(word), np.bool_)
+    first[1:] = word[1:] != word[:-1]
+    capitals, ends = capitals[first], ends[word[first]]
+    long = ends - capitals > 1
+    return capitals[long], ends[long]
 
 
-def _starts_sentence(text: str, at: int) -> bool:
-    before = text[max(0, at - 3) : at].rstrip(_OPENING)
-    return not before or before[-1] in _ENDS
+def _starts_sentence(kinds: Kinds, places: Places) -> Mask:
+    """Return which places begin a sentence: the text does, or what is before them, quotes and dashes left out, ends one."""
+    padded = np.concatenate((np.full(_BACK, OPENING, np.uint8), kinds))
+    before = padded[places + _BACK - 1]
+    for back in range(2, _BACK + 1):
+        before = np.where(before & OPENING, padded[places + _BACK - back], before)
+    begins: Mask = before & (OPENING | ENDING) > 0
+    return begins
 
 
-def _is_day(mention: DateMention) -> bool:
-    return mention.from_ is not None and mention.from_ == mention.to
+def _numbers(kinds: Kinds) -> tuple[Places, Places]:
+    """Return where the numbers begin and end, with the points, commas and slashes inside."""
+    return runs((kinds & DIGIT > 0) | inside_numbers(kinds, POINT | SLASH))
 
 
-def _without(text: str, spans: list[tuple[int, int, str]]) -> str:
-    """Return the text with the spans (start, end, term) blanked out."""
-    pieces, at = [], 0
-    for start, end, _ in sorted(spans):
-        if at <= start and end <= len(text):
-            pieces += [text[at:start], "_" * (end - start)]
-            at = end
-    return "".join((*pieces, text[at:]))
+@lru_cache(_REMEMBERED)
+def _name_term(name: str) -> str:
+    name = name.lower()
+    return f"name {name[:_STEM] if 'а' <= name[0] <= 'я' or name[0] in 'ёїієґ' else name}"
 
 
-def _count_number(weights: defaultdict[str, float], number: str, weight: float) -> None:
+@lru_cache(_REMEMBERED)
+def _number_term(number: str) -> str | None:
+    """Return the term of a number; a single digit and a year say nothing."""
     plain = plain_number(number)
-    if len(plain) > 1 and not _YEAR.fullmatch(plain):
-        weights[f"number {plain}"] += _NUMBER_WEIGHT * weight
-
-
-def _stem(name: str) -> str:
-    return name[:_STEM] if "а" <= name[0] <= "я" or name[0] in "ёїієґ" else name
+    return f"number {plain}" if len(plain) > 1 and not _YEAR.fullmatch(plain) else None

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+import orjson
+
+from services.deduplicator.article import ExtractedText, Passed, SketchedText
 from services.deduplicator.comparison import words_of
 from services.deduplicator.rows import Answer, Method, Row, answered, new_row
 from services.deduplicator.rules import (
@@ -22,7 +25,7 @@ from services.deduplicator.sketching import features_of, sketch_words
 from services.deduplicator.story import story_terms
 from services.deduplicator.window import MAX_RELATED, Candidate, Kin, Window, article_time
 from shared.errors import Reason, Rejected
-from shared.models import Decision, ExtractedArticle, SketchedArticle, UniqueArticle, milliseconds
+from shared.models import milliseconds
 
 MAX_EDGES: Final = 12
 """Articles named in `duplicate_of`, the likeliest first."""
@@ -42,15 +45,16 @@ _METHODS: Final[dict[Relation, Method]] = {
 }
 
 
-def sketch(article: ExtractedArticle) -> Iterator[SketchedArticle]:
+def sketch(article: ExtractedText) -> Iterator[Passed]:
     """Yield the article with the sketch of its text: the CPU-heavy part of the decision, in any number of workers."""
     words = words_of(article.body)
     if len(words) < SHORT_WORDS:
         words = words_of(f"{article.title}. {article.body}")
-    yield SketchedArticle.model_construct(**vars(article), sketch=sketch_words(words, story_terms(article)))
+    made = sketch_words(words, story_terms(article.title, article.body, article.mentions()))
+    yield article.extended(b'{"sketch":' + made.to_json() + b"}")
 
 
-def decide(article: SketchedArticle, *, window: Window) -> Iterator[UniqueArticle]:
+def decide(article: SketchedText, *, window: Window) -> Iterator[Passed]:
     """Yield the article with its cluster, its story and the reasons, and remember it in the window.
 
     The answer follows from the articles before it in the one order. A text that was answered before gets the same answer again.
@@ -130,7 +134,7 @@ def _stories(row: Row, judged: list[_Judged], related: list[Kin], window: Window
 
 
 def _answer(
-    article: SketchedArticle,
+    article: SketchedText,
     row: Row,
     exact: bytes,
     judged: list[_Judged],
@@ -190,26 +194,26 @@ def _distinct(values: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
-def _unique(article: SketchedArticle, row: Row, answer: Answer) -> UniqueArticle:
-    fields = {name: value for name, value in vars(article).items() if name != "sketch"}
-    decision = Decision(
-        method=answer.method,
-        neighbour=answer.neighbour,
-        similarity=answer.similarity,
-        containment=answer.containment,
-        number_agreement=answer.number_agreement,
-        threshold=answer.threshold,
-        story_neighbour=answer.story_neighbour,
-        story_score=answer.story_score,
-        candidates=answer.candidates,
-        version=str(answer.version),
-    )
-    return UniqueArticle.model_construct(
-        **fields,
-        cluster_id=row.cluster,
-        story_id=row.story,
-        duplicate_of=list(answer.duplicate_of),
-        linked_stories=list(answer.linked_stories),
-        decision=decision,
-        decision_seq=answer.sequence,
-    )
+def _unique(article: SketchedText, row: Row, answer: Answer) -> Passed:
+    """Return the article with its answer, in the fields of `UniqueArticle`."""
+    decision = {
+        "method": answer.method,
+        "neighbour": answer.neighbour,
+        "similarity": answer.similarity,
+        "containment": answer.containment,
+        "number_agreement": answer.number_agreement,
+        "threshold": answer.threshold,
+        "story_neighbour": answer.story_neighbour,
+        "story_score": answer.story_score,
+        "candidates": answer.candidates,
+        "version": str(answer.version),
+    }
+    fields = {
+        "cluster_id": row.cluster,
+        "story_id": row.story,
+        "duplicate_of": answer.duplicate_of,
+        "linked_stories": answer.linked_stories,
+        "decision": decision,
+        "decision_seq": answer.sequence,
+    }
+    return article.extended(orjson.dumps(fields))

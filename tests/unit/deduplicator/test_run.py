@@ -5,18 +5,17 @@ from typing import Any
 import pytest
 
 from services.deduplicator.run import decide_stage
-from services.deduplicator.transform import sketch
 from shared.metrics import REGISTRY
 from shared.stage import Record
 from shared.topics import ARTICLES_SKETCHED
-from tests.unit.deduplicator.labelled import FIRE, TRAIN, article
+from tests.unit.deduplicator.labelled import FIRE, TRAIN, article, sketched
 
 DAY = 24 * 60
 
 
 def _record(**given: Any) -> Record:
-    (sketched,) = sketch(article(**given))
-    return Record(ARTICLES_SKETCHED.name, 0, 0, sketched.article_id.encode(), sketched.to_json(), ())
+    made = sketched(article(**given))
+    return Record(ARTICLES_SKETCHED.name, 0, 0, made.article_id.encode(), made.to_json(), ())
 
 
 def _value(name: str) -> float:

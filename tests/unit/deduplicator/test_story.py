@@ -1,5 +1,6 @@
 """Terms of a story, and articles on one event that meet by them across outlets and languages."""
 
+from services.deduplicator.article import ExtractedText
 from services.deduplicator.sketching import MAX_WEIGHT
 from services.deduplicator.story import MAX_TERMS, common_terms, story_terms
 from services.deduplicator.window import Window
@@ -7,6 +8,11 @@ from shared.models import DateMention, EntityMention, EntityType, ExtractedArtic
 from tests.unit.deduplicator.labelled import article, decided
 
 DAY = 24 * 60
+
+
+def terms_of(given: ExtractedArticle) -> list[tuple[str, int]]:
+    read = ExtractedText.of(given)
+    return story_terms(read.title, read.body, read.mentions())
 
 
 def _linked(given: ExtractedArticle, name: str, canonical: str) -> ExtractedArticle:
@@ -20,20 +26,20 @@ def _linked(given: ExtractedArticle, name: str, canonical: str) -> ExtractedArti
 
 def test_names_inside_sentences_and_numbers_are_terms() -> None:
     terms = dict(
-        story_terms(article("a", "Hôm nay cảng Odesa mở lại. Theo ông Petrenko, 1.600 tấn ngô đã rời bến năm 2025."))
+        terms_of(article("a", "Hôm nay cảng Odesa mở lại. Theo ông Petrenko, 1.600 tấn ngô đã rời bến năm 2025."))
     )
     assert set(terms) == {"name odesa", "name petrenko", "number 1600"}
     assert terms["name odesa"] > terms["number 1600"]
 
 
 def test_a_name_at_the_start_counts_when_it_is_seen_inside_too() -> None:
-    terms = dict(story_terms(article("a", "Odesa thức giấc. Người dân Odesa ra đường.", title="Odesa sau đêm dài")))
+    terms = dict(terms_of(article("a", "Odesa thức giấc. Người dân Odesa ra đường.", title="Odesa sau đêm dài")))
     assert set(terms) == {"name odesa"}
     assert terms["name odesa"] > 8
 
 
 def test_english_headlines_add_no_names_of_their_own() -> None:
-    assert story_terms(article("a", "the port was open again.", title="Grain Ships Leave Port At Last")) == []
+    assert terms_of(article("a", "the port was open again.", title="Grain Ships Leave Port At Last")) == []
 
 
 def test_linked_names_and_days_count_under_their_ids() -> None:
@@ -43,18 +49,18 @@ def test_linked_names_and_days_count_under_their_ids() -> None:
         field="body", start=start, end=start + 8, text="3 лютого", from_="2026-02-03", to="2026-02-03",
         kind="day", precision="day", rule="uk.day", anchor="publication",
     )  # fmt: skip
-    terms = dict(story_terms(given.model_copy(update={"dates": [day]})))
+    terms = dict(terms_of(given.model_copy(update={"dates": [day]})))
     assert set(terms) == {"entity Q26105", "day 2026-02-03"}
 
 
 def test_cyrillic_names_meet_in_all_their_cases() -> None:
-    one, two = (story_terms(article("a", text)) for text in ("вчера в Бердянске.", "вчера под Бердянском."))
+    one, two = (terms_of(article("a", text)) for text in ("вчера в Бердянске.", "вчера под Бердянском."))
     assert one == two
 
 
 def test_terms_are_few_and_their_weights_small() -> None:
     body = " ".join(f"ông Tên{chr(97 + number % 26)}{chr(97 + number // 26)} nói," for number in range(300))
-    terms = story_terms(article("a", body * 3))
+    terms = terms_of(article("a", body * 3))
     assert len(terms) == MAX_TERMS
     assert all(1 <= weight <= MAX_WEIGHT for _, weight in terms)
 
