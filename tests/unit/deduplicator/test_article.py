@@ -60,7 +60,7 @@ READ: dict[type[Model], tuple[type[Model], Model]] = {
     ExtractedText: (ExtractedArticle, GIVEN),
     SketchedText: (SketchedArticle, sketched(GIVEN)),
 }
-WRONG = {
+WRONG: dict[str, Any] = {
     "article_id": "not an id", "trace_id": None, "title": 5, "body": ["text"], "backlog": "perhaps", "sketch": {},
     "published": "today", "fetched_at": "2026-02-01T08:00:00", "first_seen_at": "soon",
     "entities": [{"field": "body", "start": -1, "end": 3, "canonical": "Q1"}], "dates": [{"field": "link"}],
