@@ -35,7 +35,7 @@ def join_institutions(document: Document, countries: Countries) -> None:
         span = _with_country_behind(document, start, end, cue, countries) or _with_country_before(
             document, start, end, cue, countries
         )
-        if span is None and cue.bare and start not in document.spans:
+        if span is None and cue.bare and not (start in document.spans and document.spans[start].end >= end):
             span = _span(document, start, end, cue, _home(document, cue, countries))
         if span is not None:
             document.add(span)
@@ -150,7 +150,8 @@ def _agency_words() -> _AgencyWords:
     inside, outside, named = (
         frozenset(unicodedata.normalize("NFC", word) for word in table[part]) for part in ("words", "outside", "named")
     )
-    return _AgencyWords(regex.compile(rf"(?<!\p{{L}})(?:{heads})(?!\p{{L}})"), inside, outside, named)
+    offices = "|".join(table["offices"])
+    return _AgencyWords(regex.compile(rf"(?<!\p{{L}})(?:{heads})(?!\p{{L}}| (?:{offices}))"), inside, outside, named)
 
 
 def name_english_bodies(document: Document) -> None:

@@ -8,6 +8,7 @@ from services.extractor.entities.cued import name_by_cues
 from services.extractor.entities.document import Document
 from services.extractor.entities.knowledge import Knowledge
 from services.extractor.entities.persons import name_persons
+from services.extractor.entities.slavic import name_slavic_bodies
 from services.extractor.entities.texts import align
 from services.extractor.entities.weapons import name_weapons
 from shared.models import EntityType
@@ -35,6 +36,7 @@ def find_entities(text: str, *, language: str, knowledge: Knowledge) -> list[Fou
     join_institutions(document, knowledge.countries)
     name_agencies(document, knowledge.countries)
     name_english_bodies(document)
+    name_slavic_bodies(document)
     name_units(document)
     name_weapons(document, knowledge.weapons)
     name_persons(document, knowledge.people)
