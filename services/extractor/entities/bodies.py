@@ -23,6 +23,7 @@ _UNIT_ARM: Final = (
     " (?:морской пехоты|морської піхоти|территориальной обороны|територіальної оборони|беспилотных систем|безпілотних систем"
     "|Национальной гвардии|Нацгвардии|Національної гвардії|Нацгвардії|ТрО)"
 )
+_OWN_NAME: Final = regex.compile(r" [\"“«](\p{Lu}[^\"”»\n]{2,30})[\"”»]")
 _AGENCY_REACH: Final = 90
 _AGENCY_CAPITALS: Final = 2
 
@@ -101,12 +102,18 @@ def name_agencies(document: Document, countries: Countries) -> None:
         joint = _JOIN.match(document.text, end)
         owner = document.spans.get(joint.end()) if joint else None
         country = owner if owner is not None and owner.territory else None
-        if not weight or weight + (country is not None) < _AGENCY_CAPITALS:
+        led = country is not None or _follows_class_word(document, match.start())
+        if not weight or weight + led < _AGENCY_CAPITALS:
             continue
         suffix = f"-{slug(countries[country.territory][1])}" if country and country.territory else ""
         text = document.text[match.start() : country.end] if country else name
         identifier = f"org:{slug(name)}{suffix}"
         document.add(Span(match.start(), match.start() + len(text), EntityType.ORG, identifier, text, "agency", text))
+
+
+def _follows_class_word(document: Document, start: int) -> bool:
+    cue = document.cues.left.get(start - 1)
+    return cue is not None and cue.kind == "ORG"
 
 
 def _read_agency(document: Document, head: "regex.Match[str]") -> tuple[int, int]:
@@ -239,7 +246,11 @@ def _add_unit(document: Document, start: int, end: int, head: str, name: str) ->
     text = document.text[start:end]
     if document.spans.get(start) and document.spans[start].end == end:
         return
-    document.add(Span(start, end, EntityType.ORG, f"org:{kind}-{slug(name)}", text, "unit", text))
+    canonical = f"org:{kind}-{slug(name)}"
+    document.add(Span(start, end, EntityType.ORG, canonical, text, "unit", text))
+    own = _OWN_NAME.match(document.text, end)
+    if own:
+        document.add(Span(*own.span(1), EntityType.ORG, canonical, text, "unit", own[1]))
 
 
 @cache

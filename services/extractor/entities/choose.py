@@ -44,9 +44,9 @@ def _resolve(document: Document, hit: Hit) -> Name | None:
 
 
 def _is_loud(document: Document, hit: Hit) -> bool:
-    """Return whether short capitals are a name: among words in capitals, or as a dateline ("KYIV, Nov 7")."""
+    """Return whether short capitals are a name: among words in capitals, or as a dateline ("KYIV, Nov 7", "KYIV (Reuters)")."""
     opens_line = document.text[hit.start - 1 : hit.start] in ("", "\n")
-    return document.shouted(hit.start, hit.end) or (opens_line and document.text[hit.end : hit.end + 1] == ",")
+    return document.shouted(hit.start, hit.end) or (opens_line and document.text[hit.end : hit.end + 2] in (", ", " ("))
 
 
 def _is_doubtful(document: Document, hit: Hit) -> bool:

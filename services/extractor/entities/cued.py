@@ -13,21 +13,40 @@ from shared.models import EntityType
 
 _KINDS: Final = {"ORG": EntityType.ORG, "LOC": EntityType.LOC, "PLACE": EntityType.LOC, "WEAPON": EntityType.WEAPON}
 _ABBREVIATED: Final = regex.compile(r"(?![IVXLC]+\Z)[A-Z]{3,6}|[А-ЯІЇЄҐ]{3,6}")
+_DATELINE: Final = regex.compile(
+    r"^[ \t]*(?:date \S+ )?(?:\p{Lu}[\p{L}.,' ]{1,30},? )?\(((?:\p{Lu}[\p{L}\p{N}.+]*)(?: \p{Lu}[\p{L}\p{N}.+]*){0,3})\) ?[-–—] ",
+    regex.MULTILINE,
+)
+_VERSION: Final = regex.compile(r"(?:-\d{1,3}\p{Lu}?| \d{1,3}-\d{1,3}\p{Lu}?)(?![\p{L}\d-])")
 _MAX_WORDS: Final = 5
 _SHORTEST: Final = 2
+_CLOSING: Final = ('"', "”", "»")
 _COMPASS: Final = frozenset(("Bắc", "Nam", "Tây", "Trung", "Đông", "East", "North", "South", "West"))
 
 
 def name_by_cues(document: Document) -> None:
-    """Add the free names that a class word leads to or follows, and abbreviations, which are organisations."""
+    """Add the free names that a class word leads to or follows, datelines, and abbreviations, which are organisations."""
+    for line in _DATELINE.finditer(document.text):
+        if document.is_free(line.start(1), line.end(1)):
+            name = line[1]
+            document.add(Span(*line.span(1), EntityType.ORG, f"org:{slug(name)}", name, "dateline", name))
     for run in list(free_runs(document)):
         kind = _kind(document, run)
         if _is_abbreviation(document, run):
             weapon = EntityType.WEAPON if is_designation(run.words[0]) else EntityType.ORG
             document.add(_abbreviation(document, run, kind or weapon))
         elif kind is not None and len(run.words) <= _MAX_WORDS and _names(document, run):
-            name = run.text(document)
-            document.add(Span(run.start, run.end, kind, f"{kind.value.lower()}:{slug(name)}", name, "class-word", name))
+            document.add(_named(document, run, kind))
+
+
+def _named(document: Document, run: Run, kind: EntityType) -> Span:
+    """Return the mention of a name behind its class word; a weapon's has its version in: "UAV Molniya-2"."""
+    name = run.text(document)
+    version = _VERSION.match(document.text, run.end) if kind is EntityType.WEAPON else None
+    end = version.end() if version else run.end
+    return Span(
+        run.start, end, kind, f"{kind.value.lower()}:{slug(name)}", name, "class-word", document.text[run.start : end]
+    )  # fmt: skip
 
 
 def _is_abbreviation(document: Document, run: Run) -> bool:
@@ -66,9 +85,11 @@ def _kind(document: Document, run: Run) -> EntityType | None:
     cue = cue_before(document, run.start) or cue_of_list(document, run.start)
     if cue is not None and cue.kind in _KINDS:
         return _KINDS[cue.kind]
-    if opens_sentence(document.text, run.start):
+    quoted = document.text[run.end : run.end + 1] in _CLOSING
+    if opens_sentence(document.text, run.start) and not quoted:
         return None
-    for _, following in document.cues.starting.get(run.end + 1, ()):
+    behind = run.end + 1 + quoted
+    for _, following in document.cues.starting.get(behind, ()):
         if following.side == "right" and following.kind in _KINDS:
             return _KINDS[following.kind]
     return None

@@ -41,6 +41,7 @@ class Grammar:
     vietnamese_given: frozenset[str]
     openers: frozenset[str]
     abbreviations: frozenset[str]
+    no_surnames: frozenset[str]
 
     def is_vietnamese_given(self, word: str) -> bool:
         """Return whether a word can be a syllable of a Vietnamese name: listed, or capitalised with Vietnamese marks."""
@@ -56,7 +57,7 @@ def read_grammar() -> Grammar:
     surnames, middle, given = (frozenset(names["vietnamese"][part]) for part in ("surnames", "middle", "given"))
     openers = frozenset(word for words in names["openers"].values() for word in words)
     cues = (*_cues(), *_institutions(), *_first_names(names["first"]))
-    return Grammar(cues, surnames | middle, surnames, given, openers, frozenset(names["abbreviations"]))
+    return Grammar(cues, surnames | middle, surnames, given, openers, *(frozenset(names[part]) for part in ("abbreviations", "no_surnames")))
 
 
 def _cues() -> Iterator[tuple[str, str | None, Cue]]:

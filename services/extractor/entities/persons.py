@@ -17,6 +17,7 @@ People = Mapping[str, tuple[str, str]]
 _INITIALS: Final = regex.compile(r"(?<![\p{L}.])(?:\p{Lu}\.[ -]?){1,3}$")
 _ENDING: Final = regex.compile(r"(?<=[a-z]{3})(?:ogo|omu|imu|ovi|evi|iem|em|im|om|oi|oiu|iu|ia|u|a|e|i|o)$")
 _ARTICLE: Final = regex.compile(r"^(?:al|el|as|аль|эль|ас|ель)-", regex.IGNORECASE)
+_REIGN: Final = regex.compile(r"I{1,3}|IV|VI{0,3}|IX|X[IVX]*")
 _LONGEST_NAME: Final = 3
 _SURNAME: Final = regex.compile(
     r"(?<=\p{L}{2})(?:enko|chuk|shyn|sky|skyi|skiy|skyy|vych|vich|ov|ova|ev|eva|iev|ieva|dze|shvili|yan"
@@ -41,13 +42,23 @@ def name_persons(document: Document, people: People) -> None:
         if not document.is_free(run.start, run.end):
             continue
         known = surnames.get(" ".join(map(stem, run.words)))
-        if known is not None:
+        if known is not None and not _is_homonym(document, run):
             document.add(_again(document, run, known))
         elif len(run.words) == 1 and _leads_to_person(document, run):
             document.add(_single_name(document, run))
     for span in document.in_order():
         if not span.sure and (known := surnames.get(stem(document.text[span.start : span.end]))) is not None:
             document.add(_again(document, Run(span.start, span.end, ()), known))
+
+
+def _is_homonym(document: Document, run: Run) -> bool:
+    """Return whether a Vietnamese given name is something else here: "Pháp luật" beside "ông Pháp"."""
+    if document.language != "vi" or len(run.words) > 1 or not document.grammar.is_vietnamese_given(run.words[0]):
+        return False
+    if not any(hit.names for hit in document.hits if (hit.start, hit.end) == (run.start, run.end)):
+        return False
+    cue = cue_before(document, run.start)
+    return cue is None or cue.kind not in ("PERSON", "ADDRESS")
 
 
 @lru_cache(maxsize=50_000)
@@ -145,9 +156,9 @@ def _without_opener(document: Document, run: Run) -> Run:
 
 
 def _is_person(document: Document, run: Run) -> bool:
-    if all(len(word) > 1 and word.isupper() and "." not in word for word in run.words):
-        return False
     grammar = document.grammar
+    if run.words[-1] in grammar.no_surnames or all(_is_loud(word) for word in run.words):
+        return False
     if document.language == "vi" and run.words[0] in grammar.vietnamese_surnames:
         return all(word in grammar.vietnamese_names or grammar.is_vietnamese_given(word) for word in run.words[1:])
     if (run.start, run.start + len(run.words[0])) in document.cues.first_names:
@@ -171,7 +182,7 @@ def _sounds_like_person(document: Document, run: Run) -> bool:
 
 def _leads_to_person(document: Document, run: Run) -> bool:
     """Return whether a title stands in front; one Vietnamese word behind an office must be a name ("Chủ tịch Quỹ …" is none)."""
-    if any(word.isupper() and len(word) > 1 and "." not in word for word in run.words):
+    if any(_is_loud(word) for word in run.words[: -1 if len(run.words) > 1 and _REIGN.fullmatch(run.words[-1]) else None]):
         return False
     if len(run.words[0]) == 1 and document.shouted(run.start, run.end):
         return False
@@ -181,6 +192,11 @@ def _leads_to_person(document: Document, run: Run) -> bool:
     word, grammar = run.words[0], document.grammar
     syllable = document.language == "vi" and len(run.words) == 1 and grammar.is_vietnamese_given(word)
     return not syllable or cue.kind == "ADDRESS" or word in grammar.vietnamese_given
+
+
+def _is_loud(word: str) -> bool:
+    """Return whether a word is all capitals and no initials."""
+    return len(word) > 1 and word.isupper() and "." not in word
 
 
 def _full_name(document: Document, run: Run, people: People) -> Span:

@@ -79,9 +79,16 @@ def _may_name(document: Document, word: Capital, inside: bool) -> bool:
             return False
         if cue.side in ("left", "head") and (end > word.end or opening):
             return False
+        if cue.side == "left" and (word.text in document.grammar.abbreviations or _is_outlet(document, cue)):
+            return False
         if cue.kind == "PERSON" and cue.side == "left" and not inside and document.language == "en":
             return False
     return len(word.text) > 1 or word.text.isupper()
+
+
+def _is_outlet(document: Document, cue: Cue) -> bool:
+    """Return whether a Vietnamese noun of media or companies has a capital only by chance: behind a photo credit, "Tờ Guardian"."""
+    return document.language == "vi" and cue.kind == "ORG"
 
 
 def cue_before(document: Document, start: int) -> Cue | None:

@@ -64,12 +64,12 @@ class AliasSet(ConfigModel):
         return self
 
     def spellings(self) -> Iterator[Alias]:
-        """Yield labels and aliases, each once, with the set's own context where an alias has none."""
-        seen: set[str] = set()
+        """Yield labels and aliases, each once in each context, with the set's own context where an alias has none."""
+        seen: set[tuple[str, str | None]] = set()
         for item in (*self.labels.values(), *self.aliases):
             alias = item if isinstance(item, Alias) else Alias(text=item)
-            if alias.text not in seen:
-                seen.add(alias.text)
+            if (alias.text, alias.when) not in seen:
+                seen.add((alias.text, alias.when))
                 yield alias if alias.when or not self.when else alias.model_copy(update={"when": self.when})
 
 

@@ -22,6 +22,10 @@ _INDEX: Final = regex.compile(r"(?<![\p{L}\d.-])\d{1,2}([AFKMSАФКМС])(\d{1,
 _SHIP: Final = regex.compile(
     r"(?<!\p{L})(?:BRP|HMAS|HMCS|HMS|JS|KRI|ROKS|TCG|USNS|USS) \p{Lu}[\p{L}.'-]*(?: \p{Lu}[\p{L}.'-]*){0,2}(?<![.'-])"
 )
+_RANKED_SHIP: Final = regex.compile(
+    r"(?<!\p{L})(?:Admiral|General|Marshal|Prince|Адмирал\p{Ll}{0,2}|Адмірал\p{Ll}{0,2}|Генерал\p{Ll}{0,2}|Маршал\p{Ll}{0,2}"
+    r"|Hoàng tử|Nguyên soái|Đô đốc|Đại tướng) \p{Lu}\p{L}+(?: \p{Lu}\p{L}+)?"
+)
 _LATIN_CLASS: Final = regex.compile(r"(?<![\p{L}\d.-])([A-Z]{1,5})-(\d{1,3})[A-Z]?\d?(?![\p{L}\d-])")
 _MODEL: Final = regex.compile(
     r"(?<![\p{L}\d.-])(\p{Lu}\p{L}{0,5})(-| )?(\d{1,4})(?:[-/]?[\p{Lu}\d]{1,4}|[a-z]\d?)?(?![\p{L}\d])"
@@ -41,10 +45,24 @@ def name_weapons(document: Document, systems: Systems) -> None:
         if not _is_known(document, ship.start(), ship.end()):
             canonical = f"weapon:{slug(ship[0])}"
             document.add(Span(ship.start(), ship.end(), EntityType.WEAPON, canonical, ship[0], "ship", ship[0]))
+    for ship in _RANKED_SHIP.finditer(document.text):
+        cue = cue_before(document, ship.start())
+        if cue is not None and cue.kind == "WEAPON" and not _is_known(document, ship.start(), ship.end()):
+            canonical = f"weapon:{slug(ship[0])}"
+            document.add(Span(ship.start(), ship.end(), EntityType.WEAPON, canonical, ship[0], "ship", ship[0]))
     for start, end, base in _designated(document):
         if document.is_free(start, end):
-            canonical, label = systems.get(base, (f"weapon:{base}", document.text[start:end]))
-            document.add(Span(start, end, EntityType.WEAPON, canonical, label, "designation", document.text[start:end]))
+            document.add(_designation(document, start, end, systems.get(base, (f"weapon:{base}", document.text[start:end]))))
+
+
+def _designation(document: Document, start: int, end: int, system: tuple[str, str]) -> Span:
+    """Return the mention of a designation; a known name behind it says more: "2S22 Bohdana"."""
+    behind = [hit for hit in document.hits if hit.start == end + 1] if document.text[end : end + 1] == " " else ()
+    for hit in behind:
+        for name in hit.names:
+            if name.meaning.type is EntityType.WEAPON:
+                end, system = hit.end, (name.meaning.id, name.meaning.label)
+    return Span(start, end, EntityType.WEAPON, *system, "designation", document.text[start:end])
 
 
 def _is_known(document: Document, start: int, end: int) -> bool:
