@@ -20,8 +20,9 @@ _POSSESSIVE: Final = regex.compile(r"'s? $")
 _UNIT_WORD: Final = regex.compile(r"\s+(\d{1,4}[\w-]*|\p{L}[\p{L}'-]*)")
 _UNIT_REACH: Final = 80
 _UNIT_ARM: Final = (
-    " (?:морской пехоты|морської піхоти|территориальной обороны|територіальної оборони|беспилотных систем|безпілотних систем"
-    "|Национальной гвардии|Нацгвардии|Національної гвардії|Нацгвардії|ТрО)"
+    r" (?:(?:\p{Ll}+(?:ой|ей|ых|их|ого|его|ої) ){0,2}(?:авиации|авіації|артиллерии|артилерії|войск|військ|гвардии|гвардії"
+    r"|назначения|обороны|оборони|охраны|охорони|пехоты|піхоти|призначення|разведки|розвідки|систем)"
+    r"|(?:Национальной гвардии|Національної гвардії|Нацгвардии|Нацгвардії|Сил ТрО|ТрО))"
 )
 _OWN_NAME: Final = regex.compile(r" [\"“«](\p{Lu}[^\"”»\n]{2,30})[\"”»]")
 _AGENCY_REACH: Final = 90
@@ -97,6 +98,9 @@ def name_agencies(document: Document, countries: Countries) -> None:
     for match in _agency_words().heads.finditer(document.text):
         if match[0].isupper() or _covered(document, match.start(), match.end()):
             continue
+        if match["group"]:
+            _add_group(document, match)
+            continue
         end, weight = _read_agency(document, match)
         name = document.text[match.start() : end].removesuffix(" và")
         joint = _JOIN.match(document.text, end)
@@ -111,6 +115,18 @@ def name_agencies(document: Document, countries: Countries) -> None:
         document.add(Span(match.start(), match.start() + len(text), EntityType.ORG, identifier, text, "agency", text))
 
 
+def _add_group(document: Document, match: "regex.Match[str]") -> None:
+    """Add a party or movement by its own name, without the class word: "đảng Giấc mơ Gruzia"."""
+    end, weight = _read_agency(document, match)
+    start = match.end() + 1
+    if not weight or not document.text[start].isupper() or " " not in document.text[start:end]:
+        return
+    owner = document.spans.get(end + 1) if document.text[end : end + 1] == " " else None
+    end = owner.end if owner is not None and owner.territory else end
+    name = document.text[start:end].removesuffix(" và")
+    document.add(Span(start, start + len(name), EntityType.ORG, f"org:{slug(name)}", name, "agency", name))
+
+
 def _follows_class_word(document: Document, start: int) -> bool:
     cue = document.cues.left.get(start - 1)
     return cue is not None and cue.kind == "ORG"
@@ -122,14 +138,14 @@ def _read_agency(document: Document, head: "regex.Match[str]") -> tuple[int, int
     Words of the list belong to it, and the second syllable of any Vietnamese word that has a capital ("Liên đoàn Bóng đá"). A
     foreign name ends it, behind the head words that are part of such names ("Viện Carnegie"), and counts as two.
     """
-    words, grammar = _agency_words(), document.grammar
+    words = _agency_words()
     end, weight, open_word = head.end(), 0, False
     for word in _UNIT_WORD.finditer(document.text, end, end + _AGENCY_REACH):
         text = word[1]
         if word.start() != end or word.start(1) in document.spans:
             break
         if text[0].isupper():
-            if not (text.casefold() in words.inside or grammar.is_vietnamese_given(text)):
+            if not (text.casefold() in words.inside or _is_vietnamese(document, word.end(), text)):
                 if head[0] in words.named:
                     end, weight = word.end(), weight + _AGENCY_CAPITALS
                 break
@@ -139,6 +155,19 @@ def _read_agency(document: Document, head: "regex.Match[str]") -> tuple[int, int
         else:
             break
     return end, weight
+
+
+def _is_vietnamese(document: Document, end: int, word: str) -> bool:
+    """Return whether a capitalised word is Vietnamese, by its marks or by those of the syllable behind it: "Xung đột"."""
+    grammar = document.grammar
+    second = _UNIT_WORD.match(document.text, end)
+    return grammar.is_vietnamese_given(word) or (
+        grammar.is_syllable(word)
+        and second is not None
+        and second[1].islower()
+        and second[1] not in _agency_words().outside
+        and grammar.is_vietnamese_given(second[1].capitalize())
+    )
 
 
 class _AgencyWords(NamedTuple):
@@ -158,7 +187,10 @@ def _agency_words() -> _AgencyWords:
         frozenset(unicodedata.normalize("NFC", word) for word in table[part]) for part in ("words", "outside", "named")
     )
     offices = "|".join(table["offices"])
-    return _AgencyWords(regex.compile(rf"(?<!\p{{L}})(?:{heads})(?!\p{{L}}| (?:{offices}))"), inside, outside, named)
+    groups = "|".join(table["groups"])
+    return _AgencyWords(
+        regex.compile(rf"(?<!\p{{L}})(?:{heads}|(?P<group>{groups}))(?!\p{{L}}| (?:{offices}))"), inside, outside, named
+    )
 
 
 def name_english_bodies(document: Document) -> None:

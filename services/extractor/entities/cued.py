@@ -17,7 +17,8 @@ _DATELINE: Final = regex.compile(
     r"^[ \t]*(?:date \S+ )?(?:\p{Lu}[\p{L}.,' ]{1,30},? )?\(((?:\p{Lu}[\p{L}\p{N}.+]*)(?: \p{Lu}[\p{L}\p{N}.+]*){0,3})\) ?[-–—] ",
     regex.MULTILINE,
 )
-_VERSION: Final = regex.compile(r"(?:-\d{1,3}\p{Lu}?| \d{1,3}-\d{1,3}\p{Lu}?)(?![\p{L}\d-])")
+_VERSION: Final = regex.compile(r"(?:\d{1,3}\p{Lu}?|-\d{1,3}\p{Lu}{0,2}\d?| \d{1,3}-\d{1,3}\p{Lu}?)(?![\p{L}\d-])")
+_SERIES: Final = regex.compile(r"-\p{Lu}{1,2}\Z")
 _MAX_WORDS: Final = 5
 _SHORTEST: Final = 2
 _CLOSING: Final = ('"', "”", "»")
@@ -40,13 +41,25 @@ def name_by_cues(document: Document) -> None:
 
 
 def _named(document: Document, run: Run, kind: EntityType) -> Span:
-    """Return the mention of a name behind its class word; a weapon's has its version in: "UAV Molniya-2"."""
+    """Return the mention of a name behind its class word; a weapon's has its version in: "UAV Molniya-2", "radar Podlet-K1"."""
     name = run.text(document)
-    version = _VERSION.match(document.text, run.end) if kind is EntityType.WEAPON else None
+    if kind is EntityType.WEAPON:
+        return _weapon(document, run)
+    return Span(run.start, run.end, kind, f"{kind.value.lower()}:{slug(name)}", name, "class-word", name)
+
+
+def _weapon(document: Document, run: Run) -> Span:
+    """Return the mention of a weapon: of a known one whose name is much else besides, or under an id without its version."""
+    for hit in document.hits:
+        if hit.start == run.start and hit.end >= run.end:
+            for name in hit.names:
+                if name.meaning.type is EntityType.WEAPON:
+                    return document.span_of(hit.start, hit.end, name)
+    version = _VERSION.match(document.text, run.end)
     end = version.end() if version else run.end
-    return Span(
-        run.start, end, kind, f"{kind.value.lower()}:{slug(name)}", name, "class-word", document.text[run.start : end]
-    )  # fmt: skip
+    name_only = _SERIES.sub("", run.text(document))
+    text = document.text[run.start : end]
+    return Span(run.start, end, EntityType.WEAPON, f"weapon:{slug(name_only)}", text, "class-word", text)
 
 
 def _is_abbreviation(document: Document, run: Run) -> bool:

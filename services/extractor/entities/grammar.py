@@ -1,5 +1,6 @@
 """The language knowledge that is not operator data: cue words, institutions, first names (data/*.yaml)."""
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,10 @@ from services.extractor.entities.tables import read_table
 
 _TONED: Final = frozenset("\u0300\u0301\u0303\u0309\u0323\u031b\u0306")
 
+_MARKS: Final = re.compile("[\u0300-\u036f]")
+_SYLLABLE: Final = re.compile(
+    "(?:b|c|ch|d|g|gh|gi|h|k|kh|l|m|n|ng|ngh|nh|p|ph|qu|r|s|t|th|tr|v|x)?[aeiouy]{1,3}(?:c|ch|m|n|ng|nh|p|t)?"
+)
 _ADJECTIVE_ENDINGS: Final = (
     "ого", "ому", "им", "ом", "ая", "ой", "ую", "ое", "ие", "их", "ими", "а", "ої", "ій", "у", "ою", "е", "і",
 )  # fmt: skip
@@ -47,7 +52,14 @@ class Grammar:
         """Return whether a word can be a syllable of a Vietnamese name: listed, or capitalised with Vietnamese marks."""
         if not word or not word[0].isupper() or word.isupper():
             return False
-        return word in self.vietnamese_given or not _TONED.isdisjoint(unicodedata.normalize("NFD", word))
+        if word in self.vietnamese_given:
+            return True
+        return not _TONED.isdisjoint(unicodedata.normalize("NFD", word)) and self.is_syllable(word)
+
+    def is_syllable(self, word: str) -> bool:
+        """Return whether a word is spelt like one syllable of Vietnamese: "Đức", "Xung", but not "Péter"."""
+        letters = unicodedata.normalize("NFD", word.lower().replace("đ", "d"))
+        return _SYLLABLE.fullmatch(_MARKS.sub("", letters)) is not None
 
 
 @cache
@@ -57,7 +69,14 @@ def read_grammar() -> Grammar:
     surnames, middle, given = (frozenset(names["vietnamese"][part]) for part in ("surnames", "middle", "given"))
     openers = frozenset(word for words in names["openers"].values() for word in words)
     cues = (*_cues(), *_institutions(), *_first_names(names["first"]))
-    return Grammar(cues, surnames | middle, surnames, given, openers, *(frozenset(names[part]) for part in ("abbreviations", "no_surnames")))
+    return Grammar(
+        cues,
+        surnames | middle,
+        surnames,
+        given,
+        openers,
+        *(frozenset(names[part]) for part in ("abbreviations", "no_surnames")),
+    )
 
 
 def _cues() -> Iterator[tuple[str, str | None, Cue]]:

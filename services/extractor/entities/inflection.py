@@ -29,6 +29,7 @@ class Ending(BaseModel):
     ends: list[str]
     cut: int
     forms: list[str]
+    plural: list[str] = []
     example: list[str]
 
 
@@ -91,7 +92,7 @@ def _forms_of(name: str, kind: EntityType, language: str) -> tuple[str, ...]:
 
 
 def decline(name: str, kind: EntityType, language: str | None = None) -> Iterator[str]:
-    """Yield the case forms of a Cyrillic name.
+    """Yield the case forms of a Cyrillic name, and of a weapon's the plural.
 
     Every word of a person's name declines. Of other names the adjectives in front and the first noun do: what follows
     ("Служба безпеки України") stands in the genitive already.
@@ -102,6 +103,15 @@ def decline(name: str, kind: EntityType, language: str | None = None) -> Iterato
         columns = [_forms(word, tongue) if at < declined else ((word,),) * _CASES for at, word in enumerate(words)]
         for case in range(_CASES):
             yield from _combine([column[case] for column in columns])
+        if kind is EntityType.WEAPON and len(words) == 1:
+            yield from _plural(name, tongue)
+
+
+def _plural(word: str, language: str) -> Iterator[str]:
+    line = _ending(word, language)
+    if line is not None:
+        stem = word[: len(word) - line.cut]
+        yield from (stem + ending for form in line.plural for ending in form.split("/"))
 
 
 def _head_length(words: list[str]) -> int:

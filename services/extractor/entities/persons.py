@@ -16,6 +16,7 @@ People = Mapping[str, tuple[str, str]]
 
 _INITIALS: Final = regex.compile(r"(?<![\p{L}.])(?:\p{Lu}\.[ -]?){1,3}$")
 _ENDING: Final = regex.compile(r"(?<=[a-z]{3})(?:ogo|omu|imu|ovi|evi|iem|em|im|om|oi|oiu|iu|ia|u|a|e|i|o)$")
+_FLEETING: Final = regex.compile(r"(?<=[a-z]{3})[eo](ts|k)$")
 _ARTICLE: Final = regex.compile(r"^(?:al|el|as|аль|эль|ас|ель)-", regex.IGNORECASE)
 _REIGN: Final = regex.compile(r"I{1,3}|IV|VI{0,3}|IX|X[IVX]*")
 _LONGEST_NAME: Final = 3
@@ -24,6 +25,7 @@ _SURNAME: Final = regex.compile(
     r"|(?:ов|ев|ёв|єв|їв)(?:а|у|ым|ом|им|ой|ою|е|ої|ій)?|енко|(?:чук|юк|щук)(?:а|у|ом|ові)?|ск(?:ий|ого|ому|им|ая|ой|ую)"
     r"|ськ(?:ий|ого|ому|им|а|ої|ій|у|ою)|(?:ович|евич)(?:а|у|ем)?|дзе|швили|швілі)$"
 )
+_APPOSITION: Final = regex.compile(r", (?:\p{Ll}+ ){0,3}")
 _WORD_BEFORE: Final = regex.compile(r"(?<![\w'-])(\p{Lu}[\p{L}'-]+) $")
 
 
@@ -64,7 +66,7 @@ def _is_homonym(document: Document, run: Run) -> bool:
 @lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
     """Return what the case forms and spellings of a surname have in common."""
-    return _ENDING.sub("", key(word))
+    return _FLEETING.sub(r"\1", _ENDING.sub("", key(word)))
 
 
 def _complete(document: Document, span: Span) -> None:
@@ -137,7 +139,7 @@ def _drop_places_in_names(document: Document) -> None:
             continue
         first = (word.start, word.end) in document.cues.first_names
         cue = document.cues.left.get(word.start - 1)
-        named = cue is not None and cue.kind in ("ORG", "WEAPON") and not place.sure
+        named = cue is not None and cue.kind in ("ORG", "PERSON", "WEAPON") and not place.sure
         if named or (first and " " not in document.text[place.start : place.end]):
             document.remove(place)
 
@@ -168,7 +170,21 @@ def _is_person(document: Document, run: Run) -> bool:
     if len(run.words) > 1 and document.text[run.start - 3 : run.start] == "'s ":
         owner = document.span_ending(run.start - 3)
         return owner is not None and owner.territory is not None
-    return any(cue.side == "right" and cue.kind == "PERSON" for _, cue in document.cues.starting.get(run.end + 1, ()))
+    if any(cue.side == "right" and cue.kind == "PERSON" for _, cue in document.cues.starting.get(run.end + 1, ())):
+        return True
+    return _has_apposition(document, run)
+
+
+def _has_apposition(document: Document, run: Run) -> bool:
+    """Return whether a title follows a comma behind a name of two or three words: "Mirjana Spoljaric, its president"."""
+    behind = _APPOSITION.match(document.text, run.end)
+    if behind is None or len(run.words) > _LONGEST_NAME or any(word.isupper() for word in run.words):
+        return False
+    return any(
+        cue.side == "left" and cue.kind == "PERSON"
+        for start in range(run.end + 2, behind.end() + 1)
+        for _, cue in document.cues.starting.get(start, ())
+    )
 
 
 def _sounds_like_person(document: Document, run: Run) -> bool:
@@ -182,7 +198,9 @@ def _sounds_like_person(document: Document, run: Run) -> bool:
 
 def _leads_to_person(document: Document, run: Run) -> bool:
     """Return whether a title stands in front; one Vietnamese word behind an office must be a name ("Chủ tịch Quỹ …" is none)."""
-    if any(_is_loud(word) for word in run.words[: -1 if len(run.words) > 1 and _REIGN.fullmatch(run.words[-1]) else None]):
+    if any(
+        _is_loud(word) for word in run.words[: -1 if len(run.words) > 1 and _REIGN.fullmatch(run.words[-1]) else None]
+    ):
         return False
     if len(run.words[0]) == 1 and document.shouted(run.start, run.end):
         return False

@@ -87,7 +87,7 @@ def _may_name(document: Document, word: Capital, inside: bool) -> bool:
 
 
 def _is_outlet(document: Document, cue: Cue) -> bool:
-    """Return whether a Vietnamese noun of media or companies has a capital only by chance: behind a photo credit, "Tờ Guardian"."""
+    """Return whether a Vietnamese noun of media has a capital only by chance, behind a photo credit: "Tờ Guardian"."""
     return document.language == "vi" and cue.kind == "ORG"
 
 

@@ -16,6 +16,9 @@ from shared.models import EntityType
 _LANGUAGES: Final = ("ru", "uk")
 _NEXT: Final = regex.compile(r" ((?:и|та|й|і|по|з|із|для|при|с) )?([\p{L}'-]+)")
 _ADJECTIVE: Final = r"\p{L}+(?:ый|ий|ой|ое|ее|ая|яя|ого|его|ому|ему|ым|им|ом|ую|юю|не|є|а|у|ої|ій|ою)"
+_CASES: Final = (
+    "ам|ами|ах|а|ев|ей|ем|е|ии|ий|ией|ию|ия|и|ов|ою|ой|ок|ом|о|у|ы|ью|ь|ю|ям|ями|ях|я|єю|ів|ій|ії|ією|ію|ія|ові|і|ї"
+)
 _SHORTEST_WORD: Final = 4
 _PREPOSITIONS: Final = frozenset(("по", "з", "із", "для", "при", "с"))
 _MAX_WORDS: Final = 6
@@ -60,7 +63,7 @@ def _words(language: str) -> _Words:
     compounds = "|".join(f"{first}(?:{'|'.join(rest)})" for first, rest in table["compounds"].items())
     body = (
         rf"(?<![\p{{L}}'-])(?:(?P<adjective>(?=\p{{Lu}}\p{{Ll}}){_ADJECTIVE}(?: (?=\p{{Ll}}){_ADJECTIVE}){{0,2}} )(?:{heads})"
-        rf"|(?:{capital}))(?:\p{{Ll}}{{0,4}})(?![\p{{L}}-])"
+        rf"|(?:{capital}))(?:{_CASES})?(?![\p{{L}}-])"
     )
     return _Words(
         regex.compile(body),

@@ -52,7 +52,9 @@ def name_weapons(document: Document, systems: Systems) -> None:
             document.add(Span(ship.start(), ship.end(), EntityType.WEAPON, canonical, ship[0], "ship", ship[0]))
     for start, end, base in _designated(document):
         if document.is_free(start, end):
-            document.add(_designation(document, start, end, systems.get(base, (f"weapon:{base}", document.text[start:end]))))
+            document.add(
+                _designation(document, start, end, systems.get(base, (f"weapon:{base}", document.text[start:end])))
+            )
 
 
 def _designation(document: Document, start: int, end: int, system: tuple[str, str]) -> Span:

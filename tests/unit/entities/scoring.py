@@ -14,12 +14,13 @@ _MARK = re.compile(r"\[([^\[\]|]+)\|([EFLOPW])(?:=([^\]]+))?\]")
 
 @dataclass(frozen=True)
 class Label:
-    """A labelled mention; `canonical` is None where any local id will do."""
+    """A labelled mention; `canonical` is None where any local id will do, but one only for all of a `group`."""
 
     start: int
     end: int
     type: str
     canonical: str | None
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,14 @@ class Passage:
 
 
 def read_passages(path: Path = PASSAGES) -> Iterator[Passage]:
-    """Yield the passages of a file of lines id, language, marked text ("[surface|type=id]"), separated by tabs."""
+    """Yield the passages of a file of lines id, language, marked text ("[surface|type=id]" or "=~group"), separated by tabs."""
     for line in path.read_text(encoding="utf-8").splitlines():
         identifier, language, marked = unicodedata.normalize("NFC", line).split("\t")
         text, labels, position = "", [], 0
         for mark in _MARK.finditer(marked):
             text += marked[position : mark.start()]
-            labels.append(Label(len(text), len(text) + len(mark[1]), TYPES[mark[2]], mark[3]))
+            canonical, group = (None, mark[3]) if (mark[3] or "").startswith("~") else (mark[3], None)
+            labels.append(Label(len(text), len(text) + len(mark[1]), TYPES[mark[2]], canonical, group))
             text += mark[1]
             position = mark.end()
         yield Passage(identifier, language, text + marked[position:], tuple(labels))

@@ -39,6 +39,17 @@ def test_ids(knowledge: Knowledge) -> None:
     assert f1(right, found, wanted) >= 0.97
 
 
+def test_spellings_of_one_name_share_an_id(knowledge: Knowledge) -> None:
+    groups: dict[tuple[str, str], set[str]] = {}
+    for passage in PASSAGES:
+        wanted = {(label.start, label.end): label.group for label in passage.labels if label.group}
+        for item in find_entities(passage.text, language=passage.language, knowledge=knowledge) if wanted else ():
+            if group := wanted.get((item.start, item.end)):
+                groups.setdefault((passage.id, group), set()).add(item.canonical)
+    merged = sum(len(ids) == 1 for ids in groups.values())
+    assert merged / len(groups) >= 0.97
+
+
 def test_mentions_are_the_text_and_never_overlap(knowledge: Knowledge) -> None:
     for passage in PASSAGES:
         end = 0
