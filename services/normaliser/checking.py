@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from services.normaliser.changes import Change, Track, apply
-from services.normaliser.cleaning import clean, cut_signatures
+from services.normaliser.cleaning import clean
+from services.normaliser.closing import cut_signatures
 from services.normaliser.rules import Rule, Rules
 from services.normaliser.titles import tidy
 from shared.yaml_config import Problem

@@ -5,10 +5,9 @@ words in a sentence stay.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise, takewhile
-from operator import attrgetter
+from itertools import pairwise
 from typing import Final
 
 from services.normaliser.changes import Change
@@ -23,17 +22,16 @@ _LONGEST_BARE_CAPTION = 110  # after a prefix, without a credit
 _MOST_TEASERS = {"insert": 3, "related": 8}
 _MOST_OPENINGS = 4  # prefix, dateline, a second dateline
 _LONGEST_TEASER = 140
+_SHORTEST_OPENED = 15  # characters of text that a dateline opens
 _BOTTOM_LINES = 3  # a date line that closes an article stands within so many
-_TOP_LINES = 5  # a by-line that opens an article stands within so many lines
 
 _SENTENCE_BREAK = re.compile(r"(?<![\s.(][^\W\d_])(?<!^[^\W\d_])[.!?…][\"”»')]*\s+(?=[\"“«„(]?[^\W_a-zа-яёіїєґ])")
 _SIGNED_DATE = re.compile(r"(?:[^\W\d_a-zа-яёіїєґ][^\W\d_.]*\.?\s){1,5}[-–—|•·]\s")
-_LONGEST_LABEL = 60
-_LIST_SIGNS = "-–—•*·"
-_CLOSING_FAMILIES = frozenset({"other", "related", "share"})
-_CLOSING_QUOTES = "\"”»')] \t"
+_MOST_SIGNING_WORDS = 8
+LIST_SIGNS: Final = "-–—•*·"
+CLOSING_QUOTES: Final = "\"”»')] \t"
 _SENTENCE_ENDS = ".!…:;,"
-_FULL_STOPS = ".!?…"
+FULL_STOPS: Final = ".!?…"
 
 
 @dataclass
@@ -73,7 +71,7 @@ class Line:
         return (
             not self.removed
             and len(self.text) - self.head >= SHORTEST_PARAGRAPH
-            and self.text.rstrip(_CLOSING_QUOTES)[-1:] in _FULL_STOPS
+            and self.text.rstrip(CLOSING_QUOTES)[-1:] in FULL_STOPS
         )
 
     @property
@@ -84,9 +82,9 @@ class Line:
             not self.removed
             and 15 <= len(rest) <= LONGEST_HEADLINE
             and rest.count(" ") >= 3
-            and rest.rstrip(_CLOSING_QUOTES)[-1:] not in _SENTENCE_ENDS
+            and rest.rstrip(CLOSING_QUOTES)[-1:] not in _SENTENCE_ENDS
             and not rest[0].islower()
-            and rest[0] not in _LIST_SIGNS
+            and rest[0] not in LIST_SIGNS
         )
 
     @property
@@ -94,7 +92,7 @@ class Line:
         """Whether the line breaks off with an ellipsis."""
         if self.removed:
             return False
-        bare = self.text.rstrip(_CLOSING_QUOTES)
+        bare = self.text.rstrip(CLOSING_QUOTES)
         return bare.endswith(("...", "…")) and bare.rstrip(".…")[-1:].isalnum()
 
     def remove(self, rule: str, family: str, start: int = 0) -> None:
@@ -163,6 +161,7 @@ def clean(text: str, rules: Selection, dates: DateWords) -> Cleaned:
             body_seen = True
         index += 1
     _cut_bare_captions(lines)
+    _cut_captions_above_credits(lines)
     return Cleaned(lines)
 
 
@@ -177,7 +176,7 @@ def _cut_openings(line: Line, rules: Selection, dates: DateWords, may_have_datel
             return
         rule, match = found
         start, end = cut_of(match)
-        if start != 0 or end == 0:
+        if start != 0 or end == 0 or (rule.family == "dateline" and line.head + end + _SHORTEST_OPENED > len(line.text)):
             return
         line.cuts.append(Change(line.start + line.head, line.start + line.head + end, "", rule.id, rule.family))
         line.head += end
@@ -214,8 +213,24 @@ def _cut_whole_line(lines: Sequence[Line], index: int, rules: Selection, dates: 
 def _visible_date(text: str, dates: DateWords) -> Moment | None:
     """Return the date of a line that states nothing else, a by-line before it excepted."""
     moment = read_moment(text, dates)
-    signed = None if moment else _SIGNED_DATE.match(text)
-    return read_moment(text[signed.end() :], dates) if signed else moment
+    if moment or not text[-1].isalnum():
+        return moment
+    signed = _SIGNED_DATE.match(text)
+    if signed and (moment := read_moment(text[signed.end() :], dates)):
+        return moment
+    return _date_after_names(text, dates)
+
+
+def _date_after_names(text: str, dates: DateWords) -> Moment | None:
+    """Return the date and time that close a line of a few words: an author, an outlet."""
+    words = text.split(" ")
+    for count in range(1, min(len(words), _MOST_SIGNING_WORDS + 1)):
+        if words[count - 1][-1:] in FULL_STOPS:
+            return None
+        moment = read_moment(" ".join(words[count:]), dates)
+        if moment and moment.clock:
+            return moment
+    return None
 
 
 def _reads_as_headline(rule: Rule, text: str) -> bool:
@@ -319,6 +334,24 @@ def _cut_inside(line: Line, rules: Selection) -> None:
     line.cuts.sort(key=lambda cut: cut.start)
 
 
+def _cut_captions_above_credits(lines: Sequence[Line]) -> None:
+    """Take out a caption that stands on a line of its own, right above the line with the credit and below a paragraph."""
+    for before, line, credit in zip(lines, lines[1:], lines[2:], strict=False):
+        if (
+            credit.family == "credit"
+            and credit.gap == 1
+            and not credit.cuts[0].rule.startswith("any.caption")
+            and before.is_paragraph
+            and not before.has_ending
+            and not line.cuts
+            and not line.may_sign
+            and len(line.text) <= LONGEST_HEADLINE
+            and line.text.rstrip(CLOSING_QUOTES)[-1:].isalnum()
+            and line.text[0] not in LIST_SIGNS
+        ):
+            line.remove("any.caption.above-credit", "caption")
+
+
 def _cut_bare_captions(lines: Sequence[Line]) -> None:
     """Take out a caption told by its place alone: one short sentence between the prefix and the text."""
     for line, following in pairwise(lines):
@@ -333,61 +366,3 @@ def _cut_bare_captions(lines: Sequence[Line]) -> None:
             and following.gap > 1
         ):
             line.remove("any.caption.after-prefix", "caption", line.head)
-
-
-def cut_signatures(lines: Sequence[Line], starts: Sequence[int], rules: Selection) -> None:
-    """Take out the lines that only sign an article: at the end of a part, or under its headline.
-
-    `starts` are the indices of the lines with which parts begin.
-    """
-    bounds = [*starts, len(lines)]
-    for first, after in pairwise(bounds):
-        for line in _signatures(lines[first:after]):
-            if not line.removed and (found := rules.full("closing", line.text)):
-                line.remove(found[0].id, found[0].family)
-
-
-def cut_closing_zones(lines: Sequence[Line], starts: Sequence[int]) -> None:
-    """Take out the short lines among the boilerplate that closes an article: labels and links no rule knows.
-
-    Where a part ends in a share bar, links or notices, what stands below the first of them and has no shape of text goes too.
-    """
-    bounds = [*starts, len(lines)]
-    for first, after in pairwise(bounds):
-        zone: list[Line] = []
-        for line in reversed(lines[first + 1 : after]):
-            if not (line.removed or _may_be_label(line)):
-                break
-            zone.append(line)
-        begins = False
-        for line in reversed(zone):
-            if begins and not line.removed:
-                line.remove("any.other.closing-zone", "other")
-            begins = begins or line.family in _CLOSING_FAMILIES
-
-
-def _may_be_label(line: Line) -> bool:
-    """Whether a line is short, ends no sentence, is cut nowhere and opens no list item."""
-    return (
-        len(line.text) <= _LONGEST_LABEL
-        and not line.cuts
-        and line.text.rstrip(_CLOSING_QUOTES)[-1:] not in _FULL_STOPS
-        and line.text[0] not in _LIST_SIGNS
-        and not line.text[0].isdigit()
-    )
-
-
-def _signatures(part: Sequence[Line]) -> Iterator[Line]:
-    """Yield the lines that stand where an article is signed; names among the paragraphs are subheadings, the first one too."""
-    kept = [line for line in part if not line.removed]
-    if len(part) > 1 and kept and kept[0] is part[0] and kept[0].may_sign and part[1].visible:
-        yield kept.pop(0)
-    closing = list(takewhile(attrgetter("may_sign"), reversed(kept[1:])))
-    yield from closing
-    if any(line.may_sign for line in kept[_TOP_LINES : len(kept) - len(closing)]):
-        return
-    for line in kept[1:_TOP_LINES]:
-        if line.is_paragraph:
-            break
-        if line.may_sign:
-            yield line

@@ -8,8 +8,9 @@ text opens with a long paragraph is the title a copy: its first sentence, cut at
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise, takewhile
+from operator import attrgetter
 from typing import Final
 
 from services.normaliser.changes import Change
@@ -35,35 +36,39 @@ class Title:
 
 def choose_title(lines: Sequence[Line], given: str) -> Title:
     """Return the title of a part from its lines, those taken out by the clean-up included, and the title that was given."""
-    kept = [line for line in lines if not line.removed and line.rest.strip()]
+    kept = [line for line in lines if not line.removed and _kept_text(line)]
     if given:
         return Title(given, _repeats(kept, given))
     if not kept:
         return Title(next((line.text for line in lines), "")[:LONGEST_DERIVED_TITLE])
     first = kept[0]
-    if len(kept) > 1 and len(first.rest.strip()) <= LONGEST_HEADLINE and _is_clean(first):
-        title = _one_line(first.rest)
-        return Title(title, (_taken(first, "title.first-line"), *_repeats(kept[1:], title)))
-    return Title(_first_sentence(_one_line(_kept_text(first))))
+    text = _one_line(_kept_text(first))
+    if len(kept) > 1 and len(text) <= LONGEST_HEADLINE:
+        return Title(text, (*_taken(first, "title.first-line"), *_repeats(kept[1:], text)))
+    return Title(_first_sentence(text))
 
 
 def _repeats(lines: Sequence[Line], title: str) -> tuple[Change, ...]:
     """Return the cuts of the first lines that say the title again; the last line is never one of them."""
-    same = takewhile(lambda line: _same(line.rest, title) and _is_clean(line), lines[:-1])
-    return tuple(_taken(line, "title.repeated") for line in same)
+    same = takewhile(lambda line: _same(_kept_text(line), title), lines[:-1])
+    return tuple(cut for line in same for cut in _taken(line, "title.repeated"))
 
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _is_clean(line: Line) -> bool:
-    """Whether nothing but the head of a line was cut, so that the rest can be taken out in one piece."""
-    return all(cut.end <= line.start + line.head for cut in line.cuts)
-
-
-def _taken(line: Line, rule: str) -> Change:
-    return Change(line.start + line.head, line.next_start, "", rule, FAMILY_TITLE)
+def _taken(line: Line, rule: str) -> Iterator[Change]:
+    """Yield the cuts that take out what the line's own cuts leave, what they wrote in its place included."""
+    position = line.start
+    for cut in sorted(line.cuts, key=attrgetter("start")):
+        if position < cut.start:
+            yield Change(position, cut.start, "", rule, FAMILY_TITLE)
+        if cut.replacement:
+            yield replace(cut, replacement="")
+        position = cut.end
+    if position < line.next_start:
+        yield Change(position, line.next_start, "", rule, FAMILY_TITLE)
 
 
 def _same(one: str, other: str) -> bool:

@@ -7,11 +7,13 @@ Repair, then language, then clean-up and splitting on the repaired text; all cha
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final
 
 from services.normaliser import language as languages
 from services.normaliser.changes import Change, Track, apply, chain, join_neighbours, rebuild, rebuild_title, to_edits
-from services.normaliser.cleaning import Line, clean, cut_closing_zones, cut_signatures
+from services.normaliser.cleaning import Line, clean
+from services.normaliser.closing import cut_closing_zones, cut_roles, cut_signatures
 from services.normaliser.markup import FAMILY_MARKUP, strip_markup
 from services.normaliser.moments import named_zone
 from services.normaliser.publication import Clue, choose, feed_clue, metadata_clue, url_clue
@@ -53,8 +55,9 @@ def normalise(raw: RawArticle, *, rules: Rules) -> Iterator[NormalisedArticle]:
     lines = clean(repaired, selection, rules.date_words).lines
     cuts = find_cuts(lines, frozenset(rules.words.get("opener", ())))
     starts = [cut.line for cut in cuts]
+    cut_closing_zones(lines, starts, selection)
     cut_signatures(lines, starts, selection)
-    cut_closing_zones(lines, starts)
+    cut_roles(lines, starts, bool((raw.title or "").strip()))
     parts = list(_parts(lines, cuts, len(repaired)))
     back = Track(to_repaired)
     title_changes = _title_changes(raw.title or "")
@@ -109,8 +112,8 @@ class _PartText:
         self.title_is_given = bool(given_title)
         chosen: Title = choose_title(part.lines, given_title)
         self.title = chosen.text
-        cuts = [cut for line in part.lines for cut in line.cuts]
-        cuts = sorted([*cuts, *chosen.cuts], key=lambda cut: cut.start)
+        of_lines = [cut for line in part.lines for cut in line.cuts]
+        cuts = sorted({cut.start: cut for cut in (*of_lines, *chosen.cuts)}.values(), key=attrgetter("start"))
         piece = repaired[part.start : part.end]
         local = [
             Change(cut.start - part.start, cut.end - part.start, cut.replacement, cut.rule, cut.family) for cut in cuts
