@@ -28,6 +28,11 @@ _BOTTOM_LINES = 3  # a date line that closes an article stands within so many
 _SENTENCE_BREAK = re.compile(r"(?<![\s.(][^\W\d_])(?<!^[^\W\d_])[.!?…][\"”»')]*\s+(?=[\"“«„(]?[^\W_a-zа-яёіїєґ])")
 _SIGNED_DATE = re.compile(r"(?:[^\W\d_a-zа-яёіїєґ][^\W\d_.]*\.?\s){1,5}[-–—|•·]\s")
 _MOST_SIGNING_WORDS = 8
+_LONGEST_SIGNATURE = 120
+_DAY_AND_MORE = re.compile(r"\d{4}|\d[./-]\d")
+_CLOCK = re.compile(r"\d[:.hg]\d\d|\d\s?(?:giờ|gio|[ap]m)\b", re.IGNORECASE)
+_SECTION = re.compile(r"^[|•·]\s|\s[|•·]\s[^\d|•·]{2,40}$")
+_LAST_NAME = re.compile(r"[^\W_][\w.+&-]*(?:\s[^\W\d_][\w.+&-]*)?")
 LIST_SIGNS: Final = "-–—•*·"
 CLOSING_QUOTES: Final = "\"”»')] \t"
 _SENTENCE_ENDS = ".!…:;,"
@@ -135,7 +140,7 @@ def clean(text: str, rules: Selection, dates: DateWords) -> Cleaned:
     """Return the lines of a text with everything marked that is not the article's own."""
     lines = split_lines(text)
     body_seen = False
-    dateline = ""
+    dateline: tuple[str, str] | None = None
     index = 0
     while index < len(lines):
         line = lines[index]
@@ -145,10 +150,11 @@ def clean(text: str, rules: Selection, dates: DateWords) -> Cleaned:
             body_seen = body_seen and line.family != "ending"
             index += taken
             continue
-        line.repeats_dateline = bool(dateline) and line.text.startswith(dateline)
+        written = _dateline(line.text, rules) if dateline or may_open else None
+        line.repeats_dateline = bool(dateline) and written == dateline
         _cut_openings(line, rules, dates, may_have_dateline=may_open or line.repeats_dateline)
-        if line.has_dateline and not dateline and not line.has_prefix:
-            dateline = line.text[: line.head]
+        if line.has_dateline and not line.has_prefix:
+            dateline = dateline or written
         if not line.removed:
             _cut_tail(line, rules)
             _cut_inside(line, rules)
@@ -165,6 +171,15 @@ def clean(text: str, rules: Selection, dates: DateWords) -> Cleaned:
     return Cleaned(lines)
 
 
+def _dateline(text: str, rules: Selection) -> tuple[str, str] | None:
+    """Return the rule of the dateline that opens a text and the last name in it: the agency or outlet, where it gives one."""
+    found = rules.at_start("opening", text[:WINDOW])
+    if not found:
+        return None
+    rule, match = found
+    return rule.id, _LAST_NAME.findall(match[0])[-1]
+
+
 def _cut_openings(line: Line, rules: Selection, dates: DateWords, may_have_dateline: bool) -> None:
     """Cut prefixes and datelines off the head of a line."""
     for _ in range(_MOST_OPENINGS):
@@ -176,7 +191,11 @@ def _cut_openings(line: Line, rules: Selection, dates: DateWords, may_have_datel
             return
         rule, match = found
         start, end = cut_of(match)
-        if start != 0 or end == 0 or (rule.family == "dateline" and line.head + end + _SHORTEST_OPENED > len(line.text)):
+        if (
+            start != 0
+            or end == 0
+            or (rule.family == "dateline" and line.head + end + _SHORTEST_OPENED > len(line.text))
+        ):
             return
         line.cuts.append(Change(line.start + line.head, line.start + line.head + end, "", rule.id, rule.family))
         line.head += end
@@ -193,8 +212,11 @@ def _cut_openings(line: Line, rules: Selection, dates: DateWords, may_have_datel
 def _cut_whole_line(lines: Sequence[Line], index: int, rules: Selection, dates: DateWords, may_open: bool) -> int:
     """Take out a line that is boilerplate as a whole, with the teasers under a heading; return how many lines went."""
     line = lines[index]
+    closes = index >= len(lines) - _BOTTOM_LINES and not any(later.is_paragraph for later in lines[index + 1 :])
+    may_date = (may_open or closes) and len(line.text) <= MAX_LENGTH
     if (found := rules.full("line", line.text)) and not (index == 0 and _reads_as_headline(found[0], line.text)):
         line.remove(found[0].id, found[0].family)
+        line.visible = _visible_date(line.text, dates) if may_date else None
         return 1
     if found := rules.full("block", line.text):
         line.remove(found[0].id, found[0].family)
@@ -202,8 +224,7 @@ def _cut_whole_line(lines: Sequence[Line], index: int, rules: Selection, dates: 
         for teaser in teasers:
             teaser.remove(found[0].id, found[0].family)
         return 1 + len(teasers)
-    closes = index >= len(lines) - _BOTTOM_LINES and not any(later.is_paragraph for later in lines[index + 1 :])
-    if (may_open or closes) and len(line.text) <= MAX_LENGTH and (moment := _visible_date(line.text, dates)):
+    if may_date and (moment := _visible_date(line.text, dates)):
         line.visible = moment
         line.remove("any.other.visible-date", "other")
         return 1
@@ -212,8 +233,11 @@ def _cut_whole_line(lines: Sequence[Line], index: int, rules: Selection, dates: 
 
 def _visible_date(text: str, dates: DateWords) -> Moment | None:
     """Return the date of a line that states nothing else, a by-line before it excepted."""
+    if not _DAY_AND_MORE.search(text):
+        return None
+    text = _SECTION.sub("", text)
     moment = read_moment(text, dates)
-    if moment or not text[-1].isalnum():
+    if moment or not text[-1:].isalnum():
         return moment
     signed = _SIGNED_DATE.match(text)
     if signed and (moment := read_moment(text[signed.end() :], dates)):
@@ -223,7 +247,7 @@ def _visible_date(text: str, dates: DateWords) -> Moment | None:
 
 def _date_after_names(text: str, dates: DateWords) -> Moment | None:
     """Return the date and time that close a line of a few words: an author, an outlet."""
-    words = text.split(" ")
+    words = text.split(" ") if _CLOCK.search(text) else []
     for count in range(1, min(len(words), _MOST_SIGNING_WORDS + 1)):
         if words[count - 1][-1:] in FULL_STOPS:
             return None
@@ -256,7 +280,7 @@ def _teasers(lines: Sequence[Line], index: int, heading: Rule, rules: Selection)
 
 
 def _may_sign(line: Line, rules: Selection) -> bool:
-    return len(line.text) <= 80 and rules.full("closing", line.text) is not None
+    return len(line.text) <= _LONGEST_SIGNATURE and rules.full("closing", line.text) is not None
 
 
 def _cut_tail(line: Line, rules: Selection) -> None:

@@ -16,6 +16,7 @@ _LONGEST_LABEL: Final = 60
 _LONGEST_LINK: Final = 140
 _LONGEST_ROLE: Final = 45
 _MOST_ROLE_WORDS: Final = 6
+_BOX_FAMILIES: Final = frozenset({"insert", "other", "share"})
 _CLOSING_FAMILIES: Final = frozenset({"author", "other", "related", "share"})
 
 
@@ -46,6 +47,17 @@ def cut_closing_zones(lines: Sequence[Line], starts: Sequence[int], rules: Selec
                 begins = True
             elif begins:
                 line.remove("any.other.closing-zone", "other")
+
+
+def cut_between(lines: Sequence[Line], starts: Sequence[int]) -> None:
+    """Take out a label that stands between two lines of one box: what a newsletter offers, the section a notice belongs to."""
+    for part in _parts(lines, starts):
+        body_seen = False
+        for before, line, after in zip(part, part[1:], part[2:], strict=False):
+            body_seen = body_seen or before.is_paragraph
+            in_box = before.family in _BOX_FAMILIES and after.family in _BOX_FAMILIES and not after.visible
+            if body_seen and in_box and _may_be_label(line, _LONGEST_LABEL):
+                line.remove("any.other.between", "other")
 
 
 def cut_roles(lines: Sequence[Line], starts: Sequence[int], title_is_given: bool) -> None:

@@ -19,7 +19,7 @@ MAX_LENGTH: Final = 120  # of a text that can be a date with its labels
 _ISO = re.compile(r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?=$|[^\d])")
 _DAY_FIRST = re.compile(r"(?P<d>\d{1,2})[-/.](?P<m>\d{1,2})[-/.](?P<y>\d{4}|\d{2})(?=$|[^\d])")
 _CLOCK = re.compile(
-    r"t?(?P<h>\d{1,2})\s?(?::|h|g|gio(?:\s|$))\s?(?P<mi>\d{2})?(?:\s?(?:phut|p(?![.\w]))|:(?P<s>\d{2})(?:[.,]\d{1,9})?)?"
+    r"t?(?P<h>\d{1,2})\s?(?::|h|gio(?:\s|$)|g(?![a-z]))\s?(?P<mi>\d{2})?(?:\s?(?:phut|p(?![.\w]))|:(?P<s>\d{2})(?:[.,]\d{1,9})?)?"
     r"\s?(?P<half>[ap]\.?m\.?)?(?![\d:])"
 )
 _DOT_CLOCK = re.compile(r"(?P<h>\d{1,2})\.(?P<mi>\d{2})(?P<s>)\s?(?P<half>[ap]\.?m\.?)?(?=\s?(?:[a-z]{2,4}\b|$))")
@@ -27,6 +27,7 @@ _HALF_CLOCK = re.compile(r"(?P<h>\d{1,2})(?P<mi>)(?P<s>)\s?(?P<half>[ap]\.?m\.?)
 _OFFSET = re.compile(r"(?:gmt|utc|z)?\s?(?P<sign>[+\u2212-])\s?(?P<h>\d{1,2})(?::?(?P<mi>\d{2}))?(?!\d)")
 _SEPARATORS = re.compile(r"[\s,;|\u00b7\u2022()\[\]\u2013\u2014/.:-]+")
 _ORDINAL = re.compile(r"(\d)(?:st|nd|rd|th)\b")
+_DIGIT = re.compile(r"\d")
 _ISO_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
 
 _ZONES: Final[Mapping[str, int]] = {
@@ -87,7 +88,7 @@ def named_zone(name: str | None) -> tzinfo | None:
 def read_moment(text: str, words: DateWords) -> Moment | None:
     """Return the date a text states, or None when it states none, or says anything besides."""
     text = text.strip()
-    if not 6 <= len(text) <= MAX_LENGTH or not any(character.isdigit() for character in text):
+    if not 6 <= len(text) <= MAX_LENGTH or not _DIGIT.search(text):
         return None
     return _read_iso(text) or _read_rfc822(text) or _read_words(text, words)
 
@@ -199,9 +200,10 @@ class _Reading:
 
 _NAME = re.compile(r"[^\W\d_]+")
 _DAY_MONTH_YEAR = re.compile(
-    r"(?P<d>\d{1,2})[\s.-]{0,3}(?:of )?(?P<m>(?:thang\s)?[^\W_]{1,12})\.?,?[\s-]{0,3}(?:nam\s)?(?P<y>\d{4})(?!\d)"
+    r"(?P<d>\d{1,2})[\s.-]{0,3}(?:of )?(?P<m>(?:th(?:an)?g\s)?[^\W_]{1,12}(?:\s(?:mot|hai)(?!\w))?)\.?,?[\s-]{0,3}"
+    r"(?:nam\s)?(?P<y>\d{4})(?!\d)"
 )
-_MONTH_DAY_YEAR = re.compile(r"(?P<m>[^\W\d_]{3,12})\.?\s(?P<d>\d{1,2}),?\s(?P<y>\d{4})(?!\d)")
+_MONTH_DAY_YEAR = re.compile(r"(?P<m>th(?:an)?g\s\d{1,2}|[^\W\d_]{3,12})\.?\s(?P<d>\d{1,2}),?\s(?P<y>\d{4})(?!\d)")
 
 
 def _word_at(text: str, position: int, word: str) -> bool:

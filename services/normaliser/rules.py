@@ -109,7 +109,7 @@ class Rules:
         months = {
             fold(word): number
             for number in range(1, 13)
-            for word in (*self.words.get(f"month_{number:02}", ()), f"tháng {number}", f"tháng {number:02}")
+            for word in (*self.words.get(f"month_{number:02}", ()), *_numbered_months(number))
         }
         pairs = [word.split("=", 1) for word in self.words.get("zone", ())]
         zones = {fold(phrase): zone for phrase, zone in sorted(pairs, key=_longest_first)}
@@ -117,14 +117,22 @@ class Rules:
         either = "|".join(map(re.escape, sorted(ignored, key=_longest_first)))
         return DateWords(months, zones, re.compile(rf"(?:{either})(?!\w)"))
 
+    @cached_property
+    def _named_outlets(self) -> frozenset[str]:
+        return frozenset().union(*(rule.outlets for rule in self.rules))
+
     def for_outlet(self, outlet: str, unaccented: bool) -> "Selection":
         """Return the rules that apply to an outlet's articles, general ones included."""
-        named = any(outlet in rule.outlets for rule in self.rules)
-        key = (outlet if named else "", unaccented)
+        key = (outlet if outlet in self._named_outlets else "", unaccented)
         if key not in self.selections:
             chosen = [rule for rule in self.rules if not rule.outlets or outlet in rule.outlets]
             self.selections[key] = Selection(chosen, unaccented)
         return self.selections[key]
+
+
+def _numbered_months(number: int) -> list[str]:
+    """Return a month's names by its number, as Vietnamese gives them: "tháng 7", "thg 07"."""
+    return [f"{word} {written}" for word in ("tháng", "thg") for written in (str(number), f"{number:02}")]
 
 
 def _longest_first(item: Sequence[Any]) -> tuple[int, Any]:

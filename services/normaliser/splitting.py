@@ -79,6 +79,8 @@ def _ended(lines: Sequence[Line], first: int, index: int) -> str:
             return "author"
         if line.family == "share" or (line.cuts and line.cuts[0].rule.endswith("other.copyright")):
             return "closing line"
+        if line.removed and line.family in _CLOSING_FAMILIES and line.text == lines[-1].text:
+            return "closing line"
         if line.family not in _CLOSING_FAMILIES:
             break
         closing = closing or line.family
