@@ -39,6 +39,7 @@ _UPDATE_SECONDS: Final = {
 }
 # An id is compared, never resolved (RFC 4287 §4.2.6): feedparser makes an address of it, which would be another identity.
 _FeedParserMixin.can_be_relative_uri.discard("id")
+_NO_WORDS: Final = frozenset({"audio", "font", "image", "model", "video"})
 _TAG: Final = re.compile(r"</?[a-zA-Z][^<>]*>")
 
 
@@ -115,15 +116,38 @@ def _item(entry: Any, url: str, *, is_atom: bool) -> Item:
     updated = dict.get(entry, "updated")
     tags = entry.get("tags") or [{}]
     return Item(
-        link=_absolute(url, _text(entry.get("link"))),
+        link=_absolute(url, _link(entry)),
         guid=_text(entry.get("id")),
         title=_title(entry),
-        text=_longest([content.get("value") for content in entry.get("content", [])] + [entry.get("summary")]),
+        text=_longest(
+            [content.get("value") for content in entry.get("content", []) if _is_words(content)] + [_summary(entry)]
+        ),
         author=_text(entry.get("author")),
         section=_text(tags[0].get("term")),
         published=_text(dict.get(entry, "published") or updated or dict.get(entry, "created")),
         updated=_text(updated) if is_atom else None,
     )
+
+
+def _link(entry: Any) -> str | None:
+    """Return the address of an item's page: an alternate link, else an id that is a web address.
+
+    feedparser's own `link` is also an id of another kind, as urn:uuid, when the link states a charset or no HTML.
+    """
+    own = _text(entry.get("link"))
+    links = [link["href"] for link in entry.get("links", []) if link.get("rel") == "alternate" and link.get("href")]
+    if own in links or (own and not links and own.startswith(("http://", "https://"))):
+        return own
+    return links[0] if links else None
+
+
+def _summary(entry: Any) -> Any:
+    return entry.get("summary") if _is_words(entry.get("summary_detail", {})) else None
+
+
+def _is_words(content: Any) -> bool:
+    """Return whether a content may be text: Atom carries pictures too, as base64 (RFC 4287 §4.1.3.3)."""
+    return str(content.get("type")).partition("/")[0].lower() not in _NO_WORDS
 
 
 def _absolute(url: str, link: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Article pages to text: trafilatura for the body, our own reading of the publication instant.
+"""Article pages to text: trafilatura for the body, resiliparse where that finds none, our own reading of the publication instant.
 
 Runs in the parser process: a page takes 160 ms of processor time, and a hostile one any amount.
 """
@@ -13,6 +13,7 @@ import ftfy
 import trafilatura
 from lxml import html as lxml_html
 from lxml.cssselect import CSSSelector
+from resiliparse.extract.html2text import extract_plain_text
 
 from services.fetcher.charsets import decode
 from services.fetcher.feeds import Reading
@@ -46,6 +47,9 @@ _VISIBLE_DATE: Final = re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{4}|\d{4}-\d{2}-\d
 _MARKUP: Final = re.compile(r"<[^<>]*>")
 # A page shows a part of some articles and states the whole in JSON-LD; others state a teaser there.
 _MUCH_LONGER: Final = 1.5
+# A text of which more than this stands in links, whole lines of it, is a menu or a list of headlines.
+_MENU_SHARE: Final = 0.5
+_BETWEEN_LINKS: Final = re.compile(r"[|•·»>/]|^- ")
 _MAX_VISIBLE: Final = 80
 _MAX_VISITED: Final = 5000
 
@@ -61,12 +65,17 @@ def parse_page(body: bytes, url: str, content_type: str | None, reading: Reading
     tree = lxml_html.document_fromstring(text.encode(), parser=lxml_html.HTMLParser(encoding="utf-8"))
     published, stated = published_of(tree), stated_body_of(tree)
     _cut(tree, reading)
+    # Before the extraction takes it apart, and no deeper than libxml2 goes: resiliparse takes the square of the depth in time.
+    markup = lxml_html.tostring(tree, encoding="unicode")
     document: Any = trafilatura.bare_extraction(
         tree, url=url or None, include_comments=False, with_metadata=True, deduplicate=False
     )
     if document is None:
-        return Page(text=stated, published=published)
-    found = _without_headline((document.text or "").strip(), document.title or "")
+        return Page(text=stated or _second_reading(markup), published=published)
+    found = (document.text or "").strip()
+    if _is_menu(found, markup):
+        found = _second_reading(markup)
+    found = _without_headline(found, document.title or "")
     return Page(
         text=(stated if len(stated) > _MUCH_LONGER * len(found) and not reading.keep else found).replace(
             _STAND_IN, _SOFT_HYPHEN
@@ -91,6 +100,24 @@ def _cut(tree: Any, reading: Reading) -> None:
         article.extend([element for element in kept if not any(parent in kept for parent in element.iterancestors())])
         body.clear()
         body.append(article)
+
+
+def _is_menu(text: str, markup: str) -> bool:
+    """Return whether a text is little but links: where it finds no article, trafilatura returns all words of the page."""
+    tree = lxml_html.document_fromstring(markup)
+    links = {" ".join(link.text_content().split()) for link in tree.iter("a")}
+    linked = sum(len(part) for line in text.splitlines() for part in _parts(line) if part in links)
+    return linked > _MENU_SHARE * len(text)
+
+
+def _parts(line: str) -> Iterator[str]:
+    return (" ".join(part.split()) for part in _BETWEEN_LINKS.split(line))
+
+
+def _second_reading(markup: str) -> str:
+    """Return the article as resiliparse finds it; empty when there is none for it either."""
+    text: str = extract_plain_text(markup, main_content=True, alt_texts=False, list_bullets=False)
+    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
 
 
 def _without_headline(text: str, title: str) -> str:

@@ -23,6 +23,9 @@ Made by `make bench` on {date} ({machine}), with {articles:,} generated Vietname
 engines ran on the same machine as the services. Every figure comes with the ceiling of the client library, for the same messages
 in the same run: rates of other runs and other machines are not comparable.
 
+How well feeds and pages are read is measured with the public suites of others, which are no part of this repository:
+`python -m tests.bench.suites --help`; the last figures stand in [decision 14](decisions/0014-reading-feeds-and-pages.md).
+
 {sections}
 """
 

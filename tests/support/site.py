@@ -28,7 +28,7 @@ class Site(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.log: list[Request] = []
-        self.pages: dict[str, tuple[int, dict[str, str], str]] = {}
+        self.pages: dict[str, tuple[int, dict[str, str], str | bytes]] = {}
         self.closing = Event()
 
     def feed(self, path: str, *links: str, **headers: str) -> None:
@@ -44,19 +44,20 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         began = time.monotonic()
-        status, headers, body = self.server.pages.get(self.path, (404, {}, ""))
+        status, headers, written = self.server.pages.get(self.path, (404, {}, ""))
+        body = written.encode() if isinstance(written, str) else written
         if self.path == "/hang":
             self.server.closing.wait(10)
         if headers.get("ETag") and self.headers.get("If-None-Match") == headers["ETag"]:
-            status, body = 304, ""
+            status, body = 304, b""
         host = (self.headers.get("Host") or "").partition(":")[0]
         sent = {name.lower(): value for name, value in self.headers.items()}
         self.server.log.append(Request(host, self.path, sent, began, time.monotonic(), status))
         self.send_response(status)
-        for name, value in ({"Content-Length": str(len(body.encode()))} | headers).items():
+        for name, value in ({"Content-Length": str(len(body))} | headers).items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
-        self.wfile.write(body.encode())
+        self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         pass

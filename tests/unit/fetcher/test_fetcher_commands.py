@@ -40,7 +40,7 @@ NOW = datetime(2025, 11, 22, 3, 0, tzinfo=UTC)
 def site() -> Iterator[Site]:
     with serving() as server:
         server.feed("/rss", f"http://127.0.0.1:{server.server_port}/a.html", "http://127.0.0.1:9/b.html")
-        body = server.pages["/rss"][2].replace(
+        body = str(server.pages["/rss"][2]).replace(
             "<channel>", "<channel><title>Báo | Mới</title><language>vi-VN</language>"
         )
         server.pages["/rss"] = (200, {}, body)

@@ -63,12 +63,83 @@ def test_entities_are_not_expanded() -> None:
         assert "root" not in (item.text or "")
 
 
+@pytest.mark.parametrize(
+    ("entry", "link"),
+    [
+        ("<link href='/a' type='text/html; charset=utf-8'/><id>urn:uuid:1</id>", "https://bao.example/a"),
+        ("<link href='/a.json' type='application/json'/><link href='/a'/><id>tag:1</id>", "https://bao.example/a"),
+        ("<link href='/a.json' type='application/json'/><id>tag:1</id>", "https://bao.example/a.json"),
+        ("<link rel='enclosure' href='/a.mp3'/><id>https://bao.example/1</id>", "https://bao.example/1"),
+        ("<id>urn:uuid:1</id>", None),
+    ],
+)
+def test_an_id_that_is_no_web_address_is_no_link(entry: str, link: str | None) -> None:
+    (item,) = parse(f"<feed xmlns='http://www.w3.org/2005/Atom'><entry>{entry}</entry></feed>".encode())
+    assert item.link == link
+
+
+def test_a_picture_carried_in_a_feed_is_no_text() -> None:
+    picture = "<content type='image/jpeg'>/9j/4AAQSkZJRgABAQEASABIAAD/2wBDAAgGBgcGBQgHBwcJCQgK</content>"
+    (item,) = parse(
+        f"<feed xmlns='http://www.w3.org/2005/Atom'><entry><summary>Lời.</summary>{picture}</entry></feed>".encode()
+    )
+    assert item.text == "Lời."
+
+
 def test_a_page_gives_its_article_without_the_furniture() -> None:
     page = parse_page((DATA / "page.html").read_bytes(), PAGE_URL, "text/html")
     assert page.title == "Cầu phao tạm qua sông được dỡ bỏ"
     assert page.text.startswith("Công binh đã dỡ cầu phao tạm")
     assert "Đọc nhiều nhất" not in page.text
     assert page.published == "2025-11-14T08:05:00+07:00"
+
+
+SENTENCES = (
+    "Đoàn công tác kiểm tra ba cây cầu phía nam thành phố trong sáng nay.",
+    "Hai cây cầu vẫn thông xe, cây cầu thứ ba phải đóng để sửa mố trụ.",
+    "Sở giao thông nói việc sửa chữa kéo dài bốn tuần, kể cả ban đêm.",
+    "Xe tải đi theo đường vòng qua cảng sông cho đến khi cầu mở lại.",
+)
+MENU = "".join(f"<li><a href='/{number}'>Chuyên mục số {number}</a></li>" for number in range(30))
+BY_BREAKS = "<br>".join(SENTENCES)
+BY_PARAGRAPHS = "".join(f"<p>{sentence}</p>" for sentence in SENTENCES)
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (f"<article>{BY_PARAGRAPHS}</article>", 4),
+        (f"<div>{BY_BREAKS}</div>", 4),
+        (f"<table><tr><td><table><tr><td>{BY_BREAKS}</td></tr></table></td></tr></table>", 4),
+        (f"<form><div>{BY_BREAKS}</div></form>", 4),
+        (f"<center><font face=arial>{BY_BREAKS}</font></center>", 4),
+        (f"<pre>{chr(10).join(SENTENCES)}</pre>", 4),
+        (f"<news-body>{BY_PARAGRAPHS}</news-body>", 4),
+        (f"<p>{SENTENCES[0]}</p>", 1),
+        (f"<article><h1>Sửa cầu</h1><p>{SENTENCES[0]}</p></article>", 1),
+        (f"<div class='comment-wrap'>{BY_PARAGRAPHS}</div>", 4),
+        ("".join(f"<p><a href='/x'>{sentence}</a></p>" for sentence in SENTENCES), 4),
+        (f"<aside>{BY_PARAGRAPHS}</aside>", 0),
+        ("<div>" * 5000 + BY_PARAGRAPHS, 0),
+        ("", 0),
+    ],
+    ids=[
+        "article", "breaks", "tables", "form", "font", "pre", "own elements", "one sentence", "short article",
+        "as a comment", "links", "aside", "too deep", "nothing but a menu",
+    ],
+)  # fmt: skip
+def test_a_page_gives_its_article_or_nothing_and_never_its_menu(body: str, found: int) -> None:
+    markup = f"<html><head><title>Sửa cầu</title></head><body><ul>{MENU}</ul>{body}</body></html>"
+    text = parse_page(markup.encode(), PAGE_URL, None).text
+    assert "Chuyên mục" not in text
+    assert sum(sentence in text for sentence in SENTENCES) == found
+    assert bool(text) == bool(found)
+
+
+def test_the_second_reading_obeys_the_selectors() -> None:
+    markup = f"<body><ul>{MENU}</ul><p class='ads'>{SENTENCES[1]}</p><p>{SENTENCES[0]}</p></body>"
+    page = parse_page(markup.encode(), PAGE_URL, None, Reading(remove=(".ads",)))
+    assert page.text == SENTENCES[0]
 
 
 def test_a_page_in_an_old_charset_and_with_control_characters_is_read() -> None:
