@@ -22,7 +22,7 @@ _UNIT_REACH: Final = 80
 _UNIT_ARM: Final = (
     r" (?:(?:\p{Ll}+(?:ой|ей|ых|их|ого|его|ої) ){0,2}(?:авиации|авіації|артиллерии|артилерії|войск|військ|гвардии|гвардії"
     r"|назначения|обороны|оборони|охраны|охорони|пехоты|піхоти|призначення|разведки|розвідки|систем)"
-    r"|(?:Национальной гвардии|Національної гвардії|Нацгвардии|Нацгвардії|Сил ТрО|ТрО))"
+    r"|(?:Национальной гвардии|Національної гвардії|Нацгвардии|Нацгвардії|Сил ТрО|ТрО|ДШВ|ВДВ|НГУ|ССО|СБС))"
 )
 _OWN_NAME: Final = regex.compile(r" [\"“«](\p{Lu}[^\"”»\n]{2,30})[\"”»]")
 _AGENCY_REACH: Final = 90
@@ -105,14 +105,20 @@ def name_agencies(document: Document, countries: Countries) -> None:
         name = document.text[match.start() : end].removesuffix(" và")
         joint = _JOIN.match(document.text, end)
         owner = document.spans.get(joint.end()) if joint else None
-        country = owner if owner is not None and owner.territory else None
+        seat = owner is not None and owner.type is EntityType.LOC and match[0] in _agency_words().named
+        country = owner if owner is not None and (owner.territory or seat) else None
         led = country is not None or _follows_class_word(document, match.start())
+        led = led or match[0] in _agency_words().schools
         if not weight or weight + led < _AGENCY_CAPITALS:
             continue
-        suffix = f"-{slug(countries[country.territory][1])}" if country and country.territory else ""
+        suffix = f"-{slug(_owner_name(country, countries))}" if country else ""
         text = document.text[match.start() : country.end] if country else name
         identifier = f"org:{slug(name)}{suffix}"
         document.add(Span(match.start(), match.start() + len(text), EntityType.ORG, identifier, text, "agency", text))
+
+
+def _owner_name(owner: Span, countries: Countries) -> str:
+    return countries[owner.territory][1] if owner.territory else owner.label
 
 
 def _add_group(document: Document, match: "regex.Match[str]") -> None:
@@ -177,19 +183,25 @@ class _AgencyWords(NamedTuple):
     inside: frozenset[str]
     outside: frozenset[str]
     named: frozenset[str]
+    schools: frozenset[str]
 
 
 @cache
 def _agency_words() -> _AgencyWords:
     table = read_table("institutions.yaml")["vietnamese"]
     heads = "|".join(sorted(table["heads"], key=len, reverse=True))
-    inside, outside, named = (
-        frozenset(unicodedata.normalize("NFC", word) for word in table[part]) for part in ("words", "outside", "named")
+    parts = ("words", "outside", "named", "schools")
+    inside, outside, named, schools = (
+        frozenset(unicodedata.normalize("NFC", word) for word in table[part]) for part in parts
     )
     offices = "|".join(table["offices"])
     groups = "|".join(table["groups"])
     return _AgencyWords(
-        regex.compile(rf"(?<!\p{{L}})(?:{heads}|(?P<group>{groups}))(?!\p{{L}}| (?:{offices}))"), inside, outside, named
+        regex.compile(rf"(?<!\p{{L}})(?:{heads}|(?P<group>{groups}))(?!\p{{L}}| (?:{offices}))"),
+        inside,
+        outside,
+        named,
+        schools,
     )
 
 

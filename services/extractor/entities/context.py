@@ -9,6 +9,7 @@ from services.extractor.entities.sets import Context
 
 _REACH: Final = 40
 _OPENERS: Final = frozenset(".!?:;…\n\"'“”«»„—–([-")
+_CAPITALISED: Final = re.compile(r" ([^\W\d_][\w'-]+)")
 _CLOSED: Final = re.compile(r"[^\W\d_]", re.UNICODE)
 
 
@@ -47,7 +48,11 @@ class Condition:
         if self._languages and place.language not in self._languages:
             return False
         left, right = place.left, place.right
-        if self._not_after and left.endswith(self._not_after):
+        if (
+            self._not_after
+            and left.endswith(self._not_after)
+            and not (self._apart and self._before_foreign_name(place))
+        ):
             return False
         if self._not_before and _starts(right, self._not_before):
             return False
@@ -62,6 +67,11 @@ class Condition:
         if self._near and not any(word in place.folded for word in self._near):
             return False
         return not (self._apart and not place.capitals and self._beside_name(place))
+
+    def _before_foreign_name(self, place: Place) -> bool:
+        """Return whether a capitalised word follows that no Vietnamese bears: "bác sĩ Ý Chiara Bianchi"."""
+        word = _CAPITALISED.match(place.text, place.end)
+        return word is not None and not place.capitals and not self._grammar.is_syllable(word[1])
 
     def _beside_name(self, place: Place) -> bool:
         """Return whether a neighbour is a syllable of a Vietnamese name: "Trần Đức", "Anh Tuấn"."""

@@ -1,5 +1,7 @@
 """Organisations, places and weapons that only the word beside them names: "hãng Rosneft", "làng Malynivka", "UAV Lyutyi"."""
 
+from dataclasses import replace
+from functools import cache
 from typing import Final
 
 import regex
@@ -8,6 +10,7 @@ from services.extractor.entities.context import opens_sentence
 from services.extractor.entities.document import Document, Span
 from services.extractor.entities.runs import Run, cue_before, cue_of_list, free_runs
 from services.extractor.entities.slugs import slug
+from services.extractor.entities.tables import read_table
 from services.extractor.entities.weapons import is_designation
 from shared.models import EntityType
 
@@ -17,7 +20,13 @@ _DATELINE: Final = regex.compile(
     r"^[ \t]*(?:date \S+ )?(?:\p{Lu}[\p{L}.,' ]{1,30},? )?\(((?:\p{Lu}[\p{L}\p{N}.+]*)(?: \p{Lu}[\p{L}\p{N}.+]*){0,3})\) ?[-–—] ",
     regex.MULTILINE,
 )
-_VERSION: Final = regex.compile(r"(?:\d{1,3}\p{Lu}?|-\d{1,3}\p{Lu}{0,2}\d?| \d{1,3}-\d{1,3}\p{Lu}?)(?![\p{L}\d-])")
+_QUOTED_SOURCE: Final = regex.compile(
+    r"(?:пишет|пише|передаёт|передает|передає|сообщает|повідомляє|цитирует|цитує|сообщили|повідомили|рассказали|розповіли) "
+    r"[«\"“](\p{Lu}[^«»\"“”.,:\n]{2,30})[»\"”]"
+)
+_VERSION: Final = regex.compile(
+    r"(?: \d[xх]\d|\d{1,3}\p{Lu}?|-\d{1,3}\p{Lu}{0,2}\d?| \d{1,3}-\d{1,3}\p{Lu}?)(?![\p{L}\d-])"
+)
 _SERIES: Final = regex.compile(r"-\p{Lu}{1,2}\Z")
 _MAX_WORDS: Final = 5
 _SHORTEST: Final = 2
@@ -31,13 +40,41 @@ def name_by_cues(document: Document) -> None:
         if document.is_free(line.start(1), line.end(1)):
             name = line[1]
             document.add(Span(*line.span(1), EntityType.ORG, f"org:{slug(name)}", name, "dateline", name))
+    for quoted in _QUOTED_SOURCE.finditer(document.text):
+        if document.is_free(*quoted.span(1)):
+            name = quoted[1]
+            document.add(Span(*quoted.span(1), EntityType.ORG, f"org:{slug(name)}", name, "class-word", name))
     for run in list(free_runs(document)):
         kind = _kind(document, run)
         if _is_abbreviation(document, run):
             weapon = EntityType.WEAPON if is_designation(run.words[0]) else EntityType.ORG
             document.add(_abbreviation(document, run, kind or weapon))
+        elif (whole := _in_brackets(document, run)) is not None:
+            document.add(replace(whole, start=run.start, end=run.end, rule="brackets", alias=run.text(document)))
         elif kind is not None and len(run.words) <= _MAX_WORDS and _names(document, run):
             document.add(_named(document, run, kind))
+        elif _is_company(run):
+            document.add(_named(document, run, EntityType.ORG))
+
+
+def _in_brackets(document: Document, run: Run) -> Span | None:
+    """Return the organisation whose other name stands in brackets behind it: "… Hàng không Nga (Rosaviatsiya)"."""
+    if document.text[run.start - 2 : run.start] != " (" or document.text[run.end : run.end + 1] != ")":
+        return None
+    whole = document.span_ending(run.start - 2)
+    return whole if whole is not None and whole.type is EntityType.ORG else None
+
+
+def _is_company(run: Run) -> bool:
+    """Return whether a run ends like the name of a company or outlet: "Wizz Air", "Times Radio", "Sovcombank", "Fontanka.ru"."""
+    words, endings = _company_words()
+    return (len(run.words) > 1 and run.words[-1] in words) or endings.search(run.words[-1]) is not None
+
+
+@cache
+def _company_words() -> tuple[frozenset[str], "regex.Pattern[str]"]:
+    table = read_table("institutions.yaml")["companies"]
+    return frozenset(table["words"]), regex.compile(rf"(?<=\p{{L}}{{3}})(?:{'|'.join(table['endings'])})\Z")
 
 
 def _named(document: Document, run: Run, kind: EntityType) -> Span:
@@ -88,7 +125,7 @@ def _names(document: Document, run: Run) -> bool:
     if _COMPASS.issuperset(run.words) or run.end - run.start < _SHORTEST:
         return False
     if all(word.isupper() for word in run.words) and document.shouted(run.start, run.end):
-        return False
+        return document.language == "vi" and not any(map(document.grammar.is_syllable, run.words))
     return not (
         document.language == "vi" and len(run.words) == 1 and document.grammar.is_vietnamese_given(run.words[0])
     )

@@ -47,6 +47,7 @@ class Grammar:
     openers: frozenset[str]
     abbreviations: frozenset[str]
     no_surnames: frozenset[str]
+    descriptors: frozenset[str]
 
     def is_vietnamese_given(self, word: str) -> bool:
         """Return whether a word can be a syllable of a Vietnamese name: listed, or capitalised with Vietnamese marks."""
@@ -69,14 +70,12 @@ def read_grammar() -> Grammar:
     surnames, middle, given = (frozenset(names["vietnamese"][part]) for part in ("surnames", "middle", "given"))
     openers = frozenset(word for words in names["openers"].values() for word in words)
     cues = (*_cues(), *_institutions(), *_first_names(names["first"]))
-    return Grammar(
-        cues,
-        surnames | middle,
-        surnames,
-        given,
-        openers,
-        *(frozenset(names[part]) for part in ("abbreviations", "no_surnames")),
-    )
+    lists = (names["abbreviations"], names["no_surnames"], read_table("cues.yaml")["descriptors"])
+    return Grammar(cues, surnames | middle, surnames, given, openers, *map(_words, lists))
+
+
+def _words(words: list[str]) -> frozenset[str]:
+    return frozenset(unicodedata.normalize("NFC", word) for word in words)
 
 
 def _cues() -> Iterator[tuple[str, str | None, Cue]]:

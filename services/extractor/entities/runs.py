@@ -19,6 +19,7 @@ _LONGEST_LINK: Final = 9
 _MAX_SKIPPED: Final = 3
 _BETWEEN: Final = frozenset((EntityType.LOC, EntityType.ORG))
 _LIST_LINK: Final = regex.compile(r"(?:, | (?:và|cùng|hay|hoặc|and|or|и|или|та|і|й|або) |, (?:and|và|и|та) )[\"“«]?\Z")
+_MAX_DESCRIPTORS: Final = 4
 _MAX_LISTED: Final = 8
 
 
@@ -96,6 +97,9 @@ def cue_before(document: Document, start: int) -> Cue | None:
     position = _touching(document.text, start)
     for _ in range(_MAX_SKIPPED):
         cue = document.cues.left.get(position)
+        described = _cue_over_descriptors(document, position)
+        if cue is None or (described is not None and described.kind == "ORG"):
+            cue = described
         if cue is not None:
             return cue
         span = document.span_ending(position)
@@ -103,6 +107,21 @@ def cue_before(document: Document, start: int) -> Cue | None:
             return None
         link = _LINK.search(document.text, max(0, span.start - _LONGEST_LINK), span.start)
         position = link.start() if link else span.start
+    return None
+
+
+def _cue_over_descriptors(document: Document, position: int) -> Cue | None:
+    """Return the Vietnamese cue in front of words that only describe: "hãng đóng tàu Damen", "UAV cáp quang KVN"."""
+    if document.language != "vi" or document.text[position - 1 : position].isupper():
+        return None
+    for _ in range(_MAX_DESCRIPTORS):
+        start = document.folded.rfind(" ", 0, position) + 1
+        if document.folded[start:position] not in document.grammar.descriptors or start < 2:
+            return None
+        position = start - 1
+        cue = document.cues.left.get(position)
+        if cue is not None and cue.kind != "PLACE":
+            return cue
     return None
 
 

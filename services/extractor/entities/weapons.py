@@ -20,12 +20,17 @@ _VERSION: Final = regex.compile(
 )
 _INDEX: Final = regex.compile(r"(?<![\p{L}\d.-])\d{1,2}([AFKMSАФКМС])(\d{1,3})\p{Lu}?\d?(?![\p{L}\d])")
 _SHIP: Final = regex.compile(
-    r"(?<!\p{L})(?:BRP|HMAS|HMCS|HMS|JS|KRI|ROKS|TCG|USNS|USS) \p{Lu}[\p{L}.'-]*(?: \p{Lu}[\p{L}.'-]*){0,2}(?<![.'-])"
+    r"(?<!\p{L})(?:BRP|HMAS|HMCS|HMS|JS|KRI|ROKS|TCG|USNS|USS) \p{Lu}[\p{L}'-]*(?: (?:\p{Lu}\.|\p{Lu}[\p{L}'-]+)){0,2}(?<![.'-])"
 )
-_RANKED_SHIP: Final = regex.compile(
-    r"(?<!\p{L})(?:Admiral|General|Marshal|Prince|Адмирал\p{Ll}{0,2}|Адмірал\p{Ll}{0,2}|Генерал\p{Ll}{0,2}|Маршал\p{Ll}{0,2}"
-    r"|Hoàng tử|Nguyên soái|Đô đốc|Đại tướng) \p{Lu}\p{L}+(?: \p{Lu}\p{L}+)?"
+_RANKED: Final = regex.compile(
+    r" [«\"“]?((?:Admiral|General|Marshal|Prince|Адмирал\p{Ll}{0,2}|Адмірал\p{Ll}{0,2}|Генерал\p{Ll}{0,2}|Маршал\p{Ll}{0,2}"
+    r"|Hoàng tử|Nguyên soái|Đô đốc|Đại tướng) \p{Lu}\p{L}+(?: \p{Lu}\p{L}+)?)"
 )
+_VESSEL: Final = regex.compile(
+    r"(?<!\p{L})(?:ship|vessel|tàu|катер\p{Ll}{0,2}|корабел\p{Ll}|корабл\p{Ll}{1,3}) [«\"“]?\Z"
+)
+_FULL_NAME: Final = regex.compile(r"\p{Lu}\p{L}+ \p{Lu}\p{L}+(?! \p{Lu})")
+_VESSEL_REACH: Final = 12
 _LATIN_CLASS: Final = regex.compile(r"(?<![\p{L}\d.-])([A-Z]{1,5})-(\d{1,3})[A-Z]?\d?(?![\p{L}\d-])")
 _MODEL: Final = regex.compile(
     r"(?<![\p{L}\d.-])(\p{Lu}\p{L}{0,5})(-| )?(\d{1,4})(?:[-/]?[\p{Lu}\d]{1,4}|[a-z]\d?)?(?![\p{L}\d])"
@@ -41,20 +46,29 @@ def name_weapons(document: Document, systems: Systems) -> None:
         version = _VERSION.match(document.text, span.end) if span.type is EntityType.WEAPON else None
         if version and document.is_free(span.end, version.end()):
             document.add(replace(span, end=version.end()))
-    for ship in _SHIP.finditer(document.text):
-        if not _is_known(document, ship.start(), ship.end()):
-            canonical = f"weapon:{slug(ship[0])}"
-            document.add(Span(ship.start(), ship.end(), EntityType.WEAPON, canonical, ship[0], "ship", ship[0]))
-    for ship in _RANKED_SHIP.finditer(document.text):
-        cue = cue_before(document, ship.start())
-        if cue is not None and cue.kind == "WEAPON" and not _is_known(document, ship.start(), ship.end()):
-            canonical = f"weapon:{slug(ship[0])}"
-            document.add(Span(ship.start(), ship.end(), EntityType.WEAPON, canonical, ship[0], "ship", ship[0]))
+    for start, end in _ships(document):
+        if not _is_known(document, start, end):
+            name = document.text[start:end]
+            document.add(Span(start, end, EntityType.WEAPON, f"weapon:{slug(name)}", name, "ship", name))
     for start, end, base in _designated(document):
         if document.is_free(start, end):
             document.add(
                 _designation(document, start, end, systems.get(base, (f"weapon:{base}", document.text[start:end])))
             )
+
+
+def _ships(document: Document) -> Iterator[tuple[int, int]]:
+    """Yield where ships stand: "USS Ross", "khu trục hạm Đô đốc Tributs", "tàu Dmitry Rogachev"."""
+    for ship in _SHIP.finditer(document.text):
+        yield ship.span()
+    for position, cue in document.cues.left.items():
+        ranked = _RANKED.match(document.text, position) if cue.kind == "WEAPON" else None
+        if ranked:
+            yield ranked.span(1)
+    for start, _ in document.cues.first_names:
+        name = _FULL_NAME.match(document.text, start)
+        if name and _VESSEL.search(document.text, max(0, start - _VESSEL_REACH), start):
+            yield name.span()
 
 
 def _designation(document: Document, start: int, end: int, system: tuple[str, str]) -> Span:
