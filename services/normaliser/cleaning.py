@@ -28,6 +28,7 @@ _BOTTOM_LINES = 3  # a date line that closes an article stands within so many
 _SENTENCE_BREAK = re.compile(r"(?<![\s.(][^\W\d_])(?<!^[^\W\d_])[.!?…][\"”»')]*\s+(?=[\"“«„(]?[^\W_a-zа-яёіїєґ])")
 _SIGNED_DATE = re.compile(r"(?:[^\W\d_a-zа-яёіїєґ][^\W\d_.]*\.?\s){1,5}[-–—|•·]\s")
 _MOST_SIGNING_WORDS = 8
+_LONGEST_NAME = 40
 _LONGEST_SIGNATURE = 120
 _DAY_AND_MORE = re.compile(r"\d{4}|\d[./-]\d")
 _CLOCK = re.compile(r"\d[:.hg]\d\d|\d\s?(?:giờ|gio|[ap]m)\b", re.IGNORECASE)
@@ -273,7 +274,8 @@ def _teasers(lines: Sequence[Line], index: int, heading: Rule, rules: Selection)
             break
         if rules.full("line", line.text) or rules.full("block", line.text) or rules.at_start("opening", line.text):
             break
-        if rules.full("closing", line.text) or (teasers and line.gap > teasers[-1].gap):
+        is_name = len(line.text) <= _LONGEST_NAME and rules.full("closing", line.text)
+        if is_name or (teasers and line.gap > teasers[-1].gap):
             break
         teasers.append(line)
     return teasers

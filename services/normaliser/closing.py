@@ -82,6 +82,13 @@ def _sign(line: Line, rules: Selection) -> None:
         line.remove(found[0].id, found[0].family)
 
 
+def _stands_above_headline(part: Sequence[Line], kept: Sequence[Line]) -> bool:
+    """Whether a first line that may sign is followed by a date line or the headline, so that it is no headline itself."""
+    return (kept[0] is part[0] and len(part) > 1 and part[1].visible is not None) or (
+        len(kept) > 2 and kept[1].is_headline
+    )
+
+
 def _may_close(line: Line) -> bool:
     return line.removed or line.may_sign or _may_be_label(line, _LONGEST_LINK)
 
@@ -105,7 +112,7 @@ def _may_be_role(line: Line) -> bool:
 def _signatures(part: Sequence[Line]) -> Iterator[Line]:
     """Yield the lines that stand where an article is signed; names among the paragraphs are subheadings, the first one too."""
     kept = [line for line in part if not line.removed]
-    if len(part) > 1 and kept and kept[0] is part[0] and kept[0].may_sign and part[1].visible:
+    if kept and kept[0].may_sign and _stands_above_headline(part, kept):
         yield kept.pop(0)
     closing = list(takewhile(attrgetter("may_sign"), reversed(kept[1:])))
     yield from closing

@@ -17,9 +17,12 @@ _SHORTEST_FUSED = 150
 _LONGEST_COHESION_TEXT = 1500
 _MOST_SHARED_NAMES = 0.4  # of a new article's names that may stand in the article before it, where the evidence is weak
 _SHORTEST_LONE_HEADLINE = 40
+_SHORTEST_HEADLINE = 30
+_FEW_SHARED_WORDS = 0.25
 _STRONG_ENDS = frozenset({"author", "closing line", "ending"})
 _CLOSING_FAMILIES = frozenset({"credit", "other", "related", "share"})
 
+_WORD = re.compile(r"[^\W\d_]{2,}")
 _NAME = re.compile(r"(?<=[^\W_.!?…:\"“«„ ]\s)[^\W\d_a-zа-яёіїєґ][^\W\d_]+")
 
 
@@ -44,7 +47,9 @@ def find_cuts(lines: Sequence[Line], openers: frozenset[str] = frozenset()) -> l
             continue
         evidence = _evidence(lines, max(cuts[-1].line, index - _LOOK_BACK), index)
         if not evidence and len(cuts) > 1 and index == len(lines) - 1:
-            evidence = _fused_evidence(lines[index], openers)
+            ended = _ended(lines, max(cuts[-1].line, index - _LOOK_BACK), index)
+            is_apart = bool(ended) and not _same_subject(lines, cuts[-1].line, index)
+            evidence = _fused_evidence(lines[index], openers, is_apart)
         if evidence:
             cuts.append(Cut(index, evidence))
             has_body = False
@@ -105,8 +110,8 @@ def _headline_evidence(lines: Sequence[Line], first: int, index: int, ended: str
     if ended in _STRONG_ENDS:
         return f"headline after {ended}"
     text = lines[index].text
-    is_plain = len(text) >= _SHORTEST_LONE_HEADLINE and not text.endswith("?")
-    if not is_plain or not (lines[first].is_headline or lines[first].has_dateline):
+    shortest = _SHORTEST_HEADLINE if ended and _is_new(lines, first, index) else _SHORTEST_LONE_HEADLINE
+    if len(text) < shortest or text.endswith("?") or not (lines[first].is_headline or lines[first].has_dateline):
         return ""
     if (ended or _layout_changes(lines, first, index)) and not _same_subject(lines, first, index):
         return f"headline after {ended}" if ended else "headline after the widest gap"
@@ -126,6 +131,13 @@ def _same_subject(lines: Sequence[Line], first: int, index: int) -> bool:
     return not after or len(after & before) > _MOST_SHARED_NAMES * len(after)
 
 
+def _is_new(lines: Sequence[Line], first: int, index: int) -> bool:
+    """Whether few of a headline's words stand in the text before it; a subheading takes some up."""
+    before = {word.lower() for line in lines[first:index] if not line.removed for word in _WORD.findall(line.rest)}
+    words = [word.lower() for word in _WORD.findall(lines[index].text)]
+    return sum(word in before for word in words) < _FEW_SHARED_WORDS * len(words)
+
+
 def _names(lines: Sequence[Line]) -> set[str]:
     found: set[str] = set()
     length = 0
@@ -139,15 +151,24 @@ def _names(lines: Sequence[Line]) -> set[str]:
     return found
 
 
-def _fused_evidence(line: Line, openers: frozenset[str]) -> str:
-    """Return the evidence that a text's last line is one more article, its headline and text run together."""
+def _fused_evidence(line: Line, openers: frozenset[str], is_apart: bool) -> str:
+    """Return the evidence that a text's last line is one more article, its headline and text run together.
+
+    `is_apart` says that the text before has ended and is about something else: any capital may then open the text.
+    """
     if not line.is_truncated or len(line.text) < _SHORTEST_FUSED:
         return ""
     words = line.text[:LONGEST_HEADLINE].split()
     for position in range(_FEWEST_HEADLINE_WORDS, len(words)):
         before = words[position - 1]
-        if words[position] in openers and before[-1].isalnum() and before.lower() not in openers:
+        may_open = words[position] in openers or (is_apart and _opens_sentence(words, position))
+        if may_open and before[-1].isalnum() and before.lower() not in openers:
             return "cut-off text with its headline run into it"
         if before[-1] in ".!?:;":
             break
     return ""
+
+
+def _opens_sentence(words: Sequence[str], position: int) -> bool:
+    following = words[position + 1 : position + 2]
+    return words[position][0].isupper() and bool(following) and following[0][0].islower()

@@ -234,12 +234,22 @@ def _count(reading: Reading, anchors: Anchors) -> Period:
     if reading.value == "from_now":
         ahead = _count(reading.inside[0], replace(anchors, tense=lambda: Tense.FUTURE))
         return values.between(values.single(anchors.base()), ahead)
-    inside = _count(reading.inside[0], anchors)
+    inside = _deadline(reading.inside[0], anchors) if reading.value == "until" else _count(reading.inside[0], anchors)
     if reading.value == "to_now":
         return values.between(inside, values.single(anchors.base()))
     return {"after": values.after, "before": values.before, "since": values.since, "until": values.until}[
         reading.value
     ](inside)
+
+
+def _deadline(reading: Reading, anchors: Anchors) -> Period:
+    """Return the period something lasts until: where no tense tells, the past or the coming one that is nearer."""
+    told = _count(reading, anchors)
+    base = anchors.published
+    if base is None or told.last >= base or anchors.tense() is not Tense.UNKNOWN:
+        return told
+    coming = _count(reading, replace(anchors, tense=lambda: Tense.FUTURE))
+    return coming if coming.first - base < base - told.last else told
 
 
 def _range(reading: Reading, anchors: Anchors) -> Period:
