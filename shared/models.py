@@ -329,7 +329,8 @@ class FeedState(Model):
 
     `items` is how many the document held when it was read last;
     `ttl_seconds`, `skip_hours` (UTC) and `skip_days` (English names) are the document's own wishes, kept for visits answered 304;
-    `moved_to` is where permanent redirects have led since `moved_since`, `moved_seen` visits in a row.
+    `moved_to` is where permanent redirects have led since `moved_since`, `moved_seen` visits in a row;
+    `waits_since` is set while a backfill makes room for live articles, `retired_since` when the feed left feeds.yaml.
     """
 
     feed: str
@@ -349,6 +350,8 @@ class FeedState(Model):
     moved_to: str | None = None
     moved_since: AwareDatetime | None = None
     moved_seen: int = Field(default=0, ge=0)
+    waits_since: AwareDatetime | None = None
+    retired_since: AwareDatetime | None = None
     failures: int = Field(default=0, ge=0)
     last_error: str | None = None
     last_error_detail: str | None = None

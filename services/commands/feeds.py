@@ -158,6 +158,7 @@ def feed_status(feed: "Feed", state: Any) -> dict[str, Any]:
     from services.fetcher.moves import proposed_address
 
     status = "off" if not feed.enabled else "never visited" if state is None else state.last_error or "ok"
+    status = "waits" if feed.enabled and state and state.waits_since else status
     moved = proposed_address(state)
     detail = (state.last_error_detail if state else "") or (f"moved to {moved}" if moved else "")
     times = ("last_success_at", "last_new_at", "next_visit_at")

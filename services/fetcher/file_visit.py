@@ -75,7 +75,8 @@ class FileVisit:
     """Everything one visit needs. `stamps` keeps time and size of files between visits, so that only changed ones are read.
 
     `extract` gives the article of a saved page (without text when there is none), `stopped` tells between two items that the
-    visit is no longer wanted, `on_batch` hears of the tally after each batch.
+    visit is no longer wanted, `make_room` waits between two batches and may tell the same with False, `on_batch` hears of the
+    tally after each batch.
     """
 
     feed: Feed
@@ -86,6 +87,7 @@ class FileVisit:
     backlog: bool
     stamps: dict[Path, Stamp] = field(default_factory=dict)
     stopped: Callable[[], bool] = lambda: False
+    make_room: Callable[[], bool] = lambda: True
     settle_seconds: float = SETTLED_AFTER_SECONDS
     on_batch: Callable[[Tally], None] = lambda _: None
     is_taken_down: IsTakenDown = lambda article_id: False
@@ -100,6 +102,8 @@ class FileVisit:
                     if batch.full:
                         self._flush(batch, tally)
                         batch = _Batch()
+                        if not self.make_room():
+                            return tally
                     if self.stopped():
                         return tally
             except OSError as error:

@@ -4,11 +4,13 @@ What was ingested is remembered in feed-state-v1 as for any feed of files, so th
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from services.fetcher.backfill import Backfill, articles_on_their_way
 from services.fetcher.feeds import Feed, Reading
 from services.fetcher.file_visit import FileVisit, Tally
 from services.fetcher.files import HtmlFile
@@ -35,17 +37,20 @@ def ingest(
     source: str = DEFAULT_SOURCE,
     timezone: str | None = None,
     on_batch: Callable[[Tally], None] = lambda _: None,
+    on_wait: Callable[[int | None], None] | None = None,
 ) -> Tally:
     """Publish the articles of files and folders, filed under `source`; returns the tally when all is acknowledged.
 
-    Articles are marked as backlog. Raises `files.Missing` (OSError) for a path that does not exist, `Transient` or a KafkaError
-    when Kafka is away.
+    Articles are marked as backlog. With `on_wait` they make room for live ones: it hears how many articles are on their way when
+    the ingestion begins to wait, and None when it goes on. Raises `files.Missing` (OSError) for a path that does not exist,
+    `Transient` or a KafkaError when Kafka is away.
     """
     feed = Feed(name=source, paths=tuple(paths), timezone=timezone)
     outbox = Outbox(make_producer(settings, f"{STAGE}-ingest"))
     try:
         book = read_states(settings, [partition_of_host(feed.host)]).host(feed.host) or HostBook()
-        return asyncio.run(_ingest(feed, book, outbox, takedowns.read(settings).holds, on_batch))
+        backfill = on_wait and Backfill(lambda: articles_on_their_way(settings), _pause, on_wait)
+        return asyncio.run(_ingest(feed, book, outbox, takedowns.read(settings).holds, on_batch, backfill))
     finally:
         outbox.close(_CLOSE_SECONDS)
 
@@ -67,8 +72,18 @@ def read_once(path: Path, *, source: str = DEFAULT_SOURCE) -> list[Outgoing]:
     return [message for message in messages if message.topic is not FEED_STATE]
 
 
+def _pause(seconds: float) -> bool:
+    time.sleep(seconds)
+    return False
+
+
 async def _ingest(
-    feed: Feed, book: HostBook, outbox: Outbox, is_taken_down: IsTakenDown, on_batch: Callable[[Tally], None]
+    feed: Feed,
+    book: HostBook,
+    outbox: Outbox,
+    is_taken_down: IsTakenDown,
+    on_batch: Callable[[Tally], None],
+    backfill: Backfill | None,
 ) -> Tally:
     parser = Parser()
     loop = asyncio.get_running_loop()
@@ -90,6 +105,8 @@ async def _ingest(
         on_batch=on_batch,
         is_taken_down=is_taken_down,
     )
+    if backfill is not None:
+        visit.make_room = backfill.make_room
     try:
         return await asyncio.to_thread(visit.run)
     finally:

@@ -2,11 +2,14 @@
 
 import asyncio
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+import structlog
 from kafka import KafkaProducer
 
+from services.fetcher.backfill import articles_on_their_way
 from services.fetcher.feeds import Feeds, load_feeds
 from services.fetcher.ingest import ingest, read_once
 from services.fetcher.manners import Manners
@@ -14,10 +17,12 @@ from services.fetcher.outbox import STAGE, Outbox
 from services.fetcher.ownership import Ownership
 from services.fetcher.pages import PageDesk
 from services.fetcher.parsing import Parser
+from services.fetcher.retired import sweep
 from services.fetcher.scheduler import Scheduler
 from services.fetcher.state import StateBook
 from services.fetcher.web import Web
 from shared import metrics
+from shared.errors import Transient
 from shared.kafka_clients import make_producer, wait_for_broker
 from shared.reload import Reloading
 from shared.service import Service, service
@@ -30,6 +35,9 @@ __all__ = ["ingest", "read_once", "run"]
 FEEDS_FILE: Final = "feeds.yaml"
 TICK_SECONDS: Final = 0.25
 CLOSE_SECONDS: Final = 2.0
+SWEEP_SECONDS: Final = 600.0
+
+log = structlog.get_logger("frontwire.fetcher")
 
 
 def run(settings: Settings) -> None:
@@ -54,23 +62,37 @@ async def _serve(
     failures: list[BaseException] = []
     async with Web(running.settings.user_agent, manners, lambda url, private: feeds.get().pace_of(url, private)) as web:
         desk = PageDesk(web, parser, outbox.publish, feeds.get, _now, failures.append, is_taken_down)
-        scheduler = Scheduler(feeds.get, StateBook(), desk, web, parser, outbox, manners, _now, is_taken_down)
+        lag = partial(articles_on_their_way, running.settings)
+        book = StateBook()
+        scheduler = Scheduler(feeds.get, book, desk, web, parser, outbox, manners, _now, is_taken_down, lag)
         ownership = Ownership(running.settings, scheduler, asyncio.get_running_loop())
         running.health.ready_when("partitions", lambda: None if ownership.assigned else "waiting for partitions")
         running.health.live_when("ownership", lambda: None if ownership.alive() else "the consumer's thread has ended")
         ownership.start()
+        sweeping = asyncio.create_task(_sweep_often(feeds, book, outbox), name="sweep")
         try:
             while not running.stopping.is_set() and not failures and ownership.failed is None:
                 scheduler.tick()
                 _observe_lag(desk, ownership)
                 await asyncio.sleep(TICK_SECONDS)
         finally:
+            sweeping.cancel()
             await ownership.stop()
             await scheduler.drop(set(range(FEED_STATE.partitions)))
             await asyncio.to_thread(outbox.close, CLOSE_SECONDS)
             await parser.close()
     for failure in (*failures, *([ownership.failed] if ownership.failed else [])):
         raise failure
+
+
+async def _sweep_often(feeds: Reloading[Feeds], book: StateBook, outbox: Outbox) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        configured = {(feed.host, feed.name) for feed in feeds.get().feeds}
+        try:
+            await sweep(book, configured, _now(), outbox.publish)
+        except Transient as unwell:
+            log.warning("sweep_waits", reason=str(unwell))
 
 
 def _observe_lag(desk: PageDesk, ownership: Ownership) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 
 import structlog
 
+from services.fetcher.backfill import Backfill
 from services.fetcher.feed_visit import FeedVisit, Visited
 from services.fetcher.feeds import Feed, Feeds, Reading
 from services.fetcher.file_visit import FileVisit, Stamp
@@ -59,7 +60,10 @@ class _Visit:
 
 @dataclass
 class Scheduler:
-    """The fetcher's heart; implements `ownership.Owner`. Call `tick` a few times a second."""
+    """The fetcher's heart; implements `ownership.Owner`. Call `tick` a few times a second.
+
+    `lag` tells how many articles are on their way through the stages: large visits of files make room for live articles by it.
+    """
 
     feeds: Callable[[], Feeds]
     book: StateBook
@@ -70,6 +74,7 @@ class Scheduler:
     manners: Manners
     clock: Callable[[], datetime]
     is_taken_down: IsTakenDown = lambda article_id: False
+    lag: Callable[[], int] = lambda: 0
     gauges: FeedGauges = field(default_factory=FeedGauges)
     _visits: dict[str, _Visit] = field(default_factory=dict)
     _configured: dict[str, Feed] = field(default_factory=dict)
@@ -202,6 +207,14 @@ class Scheduler:
             except ParseFailed:
                 return Page(text="")
 
+        def on_wait(on_their_way: int | None) -> None:
+            since = None if on_their_way is None else self.clock()
+            log.info("backfill_waits" if since else "backfill_goes_on", feed=feed.name, on_their_way=on_their_way)
+            state = before or FeedState(feed=feed.name, url=address_of(feed))
+            state = state.model_copy(update={"waits_since": since, "next_visit_at": None})
+            self.outbox.send([feed_row(feed.host, state)])
+            loop.call_soon_threadsafe(self.gauges.show, feed, state)
+
         visit = FileVisit(
             feed=feed,
             book=book,
@@ -211,6 +224,7 @@ class Scheduler:
             backlog=before is None or before.last_success_at is None,
             stamps=self._stamps.setdefault(feed.name, {}),
             stopped=stop.is_set,
+            make_room=Backfill(self.lag, stop.wait, on_wait).make_room,
             is_taken_down=self.is_taken_down,
         )
         tally = await asyncio.to_thread(visit.run)
@@ -236,6 +250,8 @@ class Scheduler:
             "last_new_at": now if visited.new_items else state.last_new_at,
             "last_full_get_at": now if visited.full_get else state.last_full_get_at,
             "period_seconds": period.total_seconds(),
+            "waits_since": None,
+            "retired_since": None,
             "failures": 0,
             "last_error": None,
             "last_error_detail": None,
@@ -261,6 +277,8 @@ class Scheduler:
             "visit_failed", feed=feed.name, reason=reason, detail=detail[:200], failures=failures, again_in=str(pause)
         )
         update = {
+            "waits_since": None,
+            "retired_since": None,
             "failures": failures,
             "last_error": reason,
             "last_error_detail": detail[:200],
@@ -289,4 +307,5 @@ def state_of(book: HostBook, feed: Feed) -> FeedState | None:
 
 def worth_a_row(before: FeedState, after: FeedState) -> bool:
     """Return whether a visit of files changed what a restart must know; a quiet folder writes nothing."""
-    return before.failures != after.failures or before.last_new_at != after.last_new_at
+    names = ("failures", "last_new_at", "retired_since", "waits_since")
+    return any(getattr(before, name) != getattr(after, name) for name in names)

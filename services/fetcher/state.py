@@ -69,6 +69,11 @@ class StateBook:
             return None
         return self._hosts.setdefault(partition, {}).setdefault(name, HostBook())
 
+    def ready_hosts(self) -> Iterator[tuple[str, HostBook]]:
+        """Yield the hosts of all partitions that this copy owns and knows."""
+        for partition in sorted(self._ready):
+            yield from self.hosts(partition)
+
     def hosts(self, partition: int) -> Iterator[tuple[str, HostBook]]:
         """Yield the hosts of a partition with their books."""
         yield from self._hosts.get(partition, {}).items()
@@ -114,6 +119,11 @@ def seen_row(host: str, article_id: str, seen: Seen) -> Outgoing:
 def forgotten_row(host: str, feed: str, article_id: str) -> Outgoing:
     """Return the message that forgets a published item."""
     return Outgoing(FEED_STATE, partition_of_host(host), f"{host}|{feed}|{article_id}".encode(), None, _HEADERS)
+
+
+def forgotten_feed_row(host: str, feed: str) -> Outgoing:
+    """Return the message that forgets a feed's state."""
+    return Outgoing(FEED_STATE, partition_of_host(host), f"{host}|{feed}".encode(), None, _HEADERS)
 
 
 def _row(host: str, key: str, value: Model) -> Outgoing:

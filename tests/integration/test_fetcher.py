@@ -5,17 +5,20 @@ import os
 import signal
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from kafka import OffsetAndMetadata, TopicPartition
 
 from services.cli import cli
 from services.fetcher.ingest import ingest
 from services.fetcher.ownership import GROUP
 from shared import sample_site
 from shared.ids import article_id_for_link
+from shared.kafka_clients import make_consumer
 from shared.links import clean_link
 from shared.models import RawArticle
 from shared.settings import environment_of
@@ -214,13 +217,30 @@ def test_a_stop_is_prompt_and_loses_nothing_while_the_broker_is_away(wire: Wire,
     wait_until(lambda: {article.article_id for article in articles(wire)} == first | second, "the other articles")
 
 
+def catch_up(wire: Wire, offset: int | None = None) -> None:
+    """Commit for the normaliser that it has read the raw topic up to an offset, or to its end."""
+    with closing(make_consumer(wire.settings, "frontwire-normaliser", "tests")) as consumer:
+        partitions = [TopicPartition(ARTICLES_RAW.name, number) for number in range(ARTICLES_RAW.partitions)]
+        ends = consumer.end_offsets(partitions)
+        marks = {each: ends[each] if offset is None else offset for each in partitions}
+        consumer.commit({each: OffsetAndMetadata(mark, "", -1) for each, mark in marks.items()})
+
+
 def test_files_are_ingested_once(wire: Wire, tmp_path: Path) -> None:
     ids = write_lines(tmp_path / "a.jsonl", "ingest.example", range(700))
     (tmp_path / "b.html").write_text(
         "<html><body><article><p>" + "Một câu dài vừa đủ để đọc. " * 9 + "</p></article></body></html>"
     )
     batches: list[int] = []
-    tally = ingest(wire.settings, [tmp_path], on_batch=lambda so_far: batches.append(so_far.published))
+    waits: list[int | None] = []
+    catch_up(wire, offset=0)
+
+    def on_wait(on_their_way: int | None) -> None:
+        waits.append(on_their_way)
+        catch_up(wire)
+
+    tally = ingest(wire.settings, [tmp_path], on_batch=lambda so_far: batches.append(so_far.published), on_wait=on_wait)
+    assert waits == [500, None]
     assert (tally.published, tally.refused, tally.known) == (701, 0, 0)
     assert batches == [500, 701]
     again = ingest(wire.settings, [tmp_path])

@@ -1,0 +1,92 @@
+"""How a backfill makes room for news: it goes on portion by portion, while few articles are on their way through the stages.
+
+A stage reads its topic in order: what a backfill has published stands in front of the next live article. So a file's first
+portion goes out at once, and each further one when the one before it has nearly arrived. A live article waits for one or two
+portions, never for the whole archive.
+"""
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Final
+
+from kafka import TopicPartition
+from kafka.admin import OffsetSpec
+from kafka.errors import KafkaError
+
+from shared.errors import Transient
+from shared.kafka_clients import make_admin
+from shared.settings import Settings
+from shared.topics import (
+    ARTICLES_EXTRACTED,
+    ARTICLES_NORMALISED,
+    ARTICLES_RAW,
+    ARTICLES_SKETCHED,
+    ARTICLES_UNIQUE,
+)
+
+PAUSE_FROM: Final = 500
+GO_ON_BELOW: Final = 300
+LOOK_EVERY_SECONDS: Final = 0.5
+# The way of an article until it is searchable: each topic, and the consumer group that reads it.
+WAY: Final = {
+    ARTICLES_RAW: "frontwire-normaliser",
+    ARTICLES_NORMALISED: "frontwire-extractor",
+    ARTICLES_EXTRACTED: "frontwire-sketch",
+    ARTICLES_SKETCHED: "frontwire-decide",
+    ARTICLES_UNIQUE: "frontwire-indexer",
+}
+
+
+def must_wait(on_their_way: int, *, waiting: bool) -> bool:
+    """Return whether a backfill has to wait while so many articles are on their way; one that waits goes on at fewer still."""
+    return on_their_way >= (GO_ON_BELOW if waiting else PAUSE_FROM)
+
+
+@dataclass(frozen=True)
+class Backfill:
+    """A backfill's place behind live articles.
+
+    `lag` tells how many articles are on their way, `pause` waits so many seconds and returns whether to stop altogether,
+    `on_wait` hears of the number when the backfill begins to wait, and of None when it goes on.
+    """
+
+    lag: Callable[[], int]
+    pause: Callable[[float], bool]
+    on_wait: Callable[[int | None], None] = lambda on_their_way: None
+
+    def make_room(self) -> bool:
+        """Wait until there is room for a portion; False when asked to stop first. Raises `Transient` when Kafka is away."""
+        on_their_way = self.lag()
+        if not must_wait(on_their_way, waiting=False):
+            return True
+        self.on_wait(on_their_way)
+        while must_wait(on_their_way, waiting=True):
+            if self.pause(LOOK_EVERY_SECONDS):
+                return False
+            on_their_way = self.lag()
+        self.on_wait(None)
+        return True
+
+
+def articles_on_their_way(settings: Settings) -> int:
+    """Return how many records wait in front of the stages between the fetcher and Elasticsearch.
+
+    A stage that has never worked here is not waited for. Raises `Transient` when Kafka does not tell.
+    """
+    partitions = {
+        group: [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+        for topic, group in WAY.items()
+    }
+    try:
+        with closing(make_admin(settings)) as admin:
+            committed = {
+                partition: mark.offset
+                for marks in admin.list_group_offsets(partitions).values()
+                for partition, mark in marks.items()
+                if mark.offset >= 0
+            }
+            ends = admin.list_partition_offsets(dict.fromkeys(committed, OffsetSpec.LATEST)) if committed else {}
+    except KafkaError as error:
+        raise Transient(f"Kafka does not tell how far the stages are: {error!r}") from error
+    return sum(max(0, ends[partition].offset - offset) for partition, offset in committed.items())
