@@ -69,8 +69,8 @@ FEED_MOVED: Final = Gauge(
     ["feed"],
     registry=REGISTRY,
 )
-FEED_WAITS: Final = Gauge(
-    "frontwire_feed_waits", "1 while a backfill of files makes room for live articles.", ["feed"], registry=REGISTRY
+FEED_PAUSED: Final = Gauge(
+    "frontwire_feed_paused", "1 while a backfill of files makes room for live articles.", ["feed"], registry=REGISTRY
 )
 FEED_SILENT_AFTER: Final = Gauge(
     "frontwire_feed_silent_after_seconds", "How long a feed may bring nothing new.", ["feed"], registry=REGISTRY

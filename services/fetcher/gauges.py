@@ -21,8 +21,8 @@ _BY_FEED: Final = (
     metrics.FEED_LAST_SUCCESS,
     metrics.FEED_LATENESS,
     metrics.FEED_MOVED,
+    metrics.FEED_PAUSED,
     metrics.FEED_SILENT_AFTER,
-    metrics.FEED_WAITS,
 )
 
 
@@ -37,7 +37,7 @@ class FeedGauges:
         metrics.FEED_FAILURES.labels(feed.name).set(state.failures)
         metrics.FEED_MOVED.labels(feed.name).set(moved_for(state).total_seconds())
         metrics.FEED_SILENT_AFTER.labels(feed.name).set(feed.silent_after.total_seconds())
-        metrics.FEED_WAITS.labels(feed.name).set(state.waits_since is not None)
+        metrics.FEED_PAUSED.labels(feed.name).set(state.waits_since is not None)
         if state.last_success_at:
             metrics.FEED_LAST_SUCCESS.labels(feed.name).set(state.last_success_at.timestamp())
         if state.last_new_at:

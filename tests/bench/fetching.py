@@ -1,4 +1,7 @@
-"""Feeds a minute and pages a second of the fetcher, beside plain GETs of the same addresses in the same run."""
+"""Feeds a minute and pages a second of the fetcher, beside plain GETs of the same addresses in the same run.
+
+By itself: `python -m tests.bench.fetching`.
+"""
 
 import asyncio
 import resource
@@ -40,12 +43,12 @@ def measure_fetching() -> str:
         "",
         f"{AT_A_TIME} requests at a time to the one host and no pause: more than any outlet is asked for. The peer is aiohttp.",
         "",
-        "| what | number | a second | a minute | processor ms each | plain GETs, a second | resident MB |",
-        "|---|---:|---:|---:|---:|---:|---:|",
+        "| what | number | a second | a minute | processor ms each | resident MB | plain GETs, a second | processor ms each |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
         *(
             f"| {what} | {number:,} | {number / seconds:,.0f} | {number / seconds * 60:,.0f} "
-            f"| {used / number * 1000:,.0f} | {plain:,.0f} | {memory:,.0f} |"
-            for what, number, seconds, used, memory, plain in rows
+            f"| {used / number * 1000:,.0f} | {memory:,.0f} | {rate:,.0f} | {ms:,.1f} |"
+            for what, number, seconds, used, memory, (rate, ms) in rows
         ),
         "",
         "Processor time and memory count the parser processes.",
@@ -111,10 +114,10 @@ async def _watch_memory(peak: list[float]) -> None:
         await asyncio.sleep(0.5)
 
 
-def _plain(urls: Sequence[str]) -> float:
-    """Return plain GETs a second of the same addresses, as many at a time, over connections of their own as the fetcher's are."""
+def _plain(urls: Sequence[str]) -> tuple[float, float]:
+    """Return plain GETs a second and processor ms of each: as many at a time, over connections of their own, as the fetcher's."""
 
-    async def main() -> float:
+    async def main() -> tuple[float, float]:
         connector = aiohttp.TCPConnector(limit=AT_A_TIME, force_close=True)
         async with aiohttp.ClientSession(connector=connector) as session:
 
@@ -122,8 +125,13 @@ def _plain(urls: Sequence[str]) -> float:
                 async with session.get(url) as response:
                     await response.read()
 
-            started = time.monotonic()
+            started, used = time.monotonic(), time.process_time()
             await asyncio.gather(*(get(url) for url in urls))
-            return len(urls) / (time.monotonic() - started)
+            used = time.process_time() - used
+            return len(urls) / (time.monotonic() - started), used / len(urls) * 1000
 
     return asyncio.run(main())
+
+
+if __name__ == "__main__":
+    print(measure_fetching())  # noqa: T201

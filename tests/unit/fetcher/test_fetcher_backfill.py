@@ -78,7 +78,7 @@ def test_a_waiting_backfill_is_shown_and_goes_on(archive: Path) -> None:
     assert feed_status(feed, waiting)["status"] == "waits"
     assert (going_on.waits_since, done.waits_since) == (None, None)
     assert feed_status(feed, states[-1])["status"] == "ok"
-    assert REGISTRY.get_sample_value("frontwire_feed_waits", {"feed": "kho"}) == 0
+    assert REGISTRY.get_sample_value("frontwire_feed_paused", {"feed": "kho"}) == 0
     assert sum(message.topic.name == "articles-raw-v1" for message in room.sent) == 5
 
 
