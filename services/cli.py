@@ -34,6 +34,7 @@ COMMANDS: Final[dict[str, str]] = {
     "schemas": "contracts",
     "search": "search",
     "spikes": "spikes",
+    "takedown": "takedown",
     "topics": "contracts",
     "up": "local",
 }

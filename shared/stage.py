@@ -15,11 +15,12 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from shared import headers as record_headers
+from shared.alerts import Alert
 from shared.errors import MAX_CONSECUTIVE_BUGS, Drop, Reason, Rejected, Transient
 from shared.headers import Headers
 from shared.ids import partition_of
 from shared.models import SCHEMA_VERSION, Model
-from shared.topics import DEAD_LETTER_HEAD_BYTES, Topic, dead_letter_topic
+from shared.topics import ALERTS, DEAD_LETTER_HEAD_BYTES, Topic, dead_letter_topic
 
 _SUPPORTED_MAJOR = int(SCHEMA_VERSION.partition(".")[0])
 
@@ -222,6 +223,17 @@ def article_message(topic: Topic, article: Article, key: str | None = None) -> O
         key=(key or article.article_id).encode(),
         value=article.to_json(),
         headers=record_headers.for_article(article.trace_id),
+    )
+
+
+def alert_message(alert: Alert) -> Outgoing:
+    """Return the message that carries an alert."""
+    return Outgoing(
+        topic=ALERTS,
+        partition=partition_of(alert.alert_id, ALERTS.partitions),
+        key=alert.alert_id.encode(),
+        value=alert.to_json(),
+        headers=record_headers.for_article(alert.alert_id),
     )
 
 

@@ -101,8 +101,18 @@ class Follower(Takedowns):
 
 
 def read(settings: Settings) -> Takedowns:
-    """Return the takedowns as they stand now, for a command. Raises a KafkaError when Kafka is away."""
+    """Return what is taken down now, for a command. Raises a KafkaError when Kafka is away."""
     found = Takedowns()
     for record in read_to_end(settings, TAKEDOWNS, "takedowns-read"):
         found.apply(record)
     return found
+
+
+def records(settings: Settings) -> dict[str, Takedown]:
+    """Return the latest record of every takedown by article id, lifted ones included; one that cannot be read is left out."""
+    latest: dict[str, Takedown] = {}
+    for record in read_to_end(settings, TAKEDOWNS, "takedowns-read"):
+        with suppress(ValidationError):
+            found = Takedown.model_validate_json(record.value or b"")
+            latest[found.article_id] = found
+    return latest

@@ -10,13 +10,13 @@ from typing import Final
 from services.alerter import checkpoint
 from services.alerter.detector import Detector
 from services.alerter.forgetting import tells_of
-from shared import headers, metrics
+from shared import metrics
 from shared.alerts import LOG_RECORD, Alert, without_text
 from shared.errors import Drop
 from shared.faust_runner import Rows
-from shared.ids import article_of_key, partition_of, root_id
-from shared.stage import Guard, Outcome, Outgoing, Record, decode
-from shared.topics import ALERTS, KEYWORD_HITS
+from shared.ids import article_of_key, root_id
+from shared.stage import Guard, Outcome, Record, alert_message, decode
+from shared.topics import KEYWORD_HITS
 
 CHECKPOINT_RECORDS: Final = 5_000
 CHECKPOINT_SECONDS: Final = 600
@@ -103,14 +103,3 @@ class DetectStage:
             return
         checkpoint.save(self._rows, self.detector.state, self._offset, self._since_saved)
         self._saved_offset, self._saved_at, self._since_saved = self._offset, clock, []
-
-
-def alert_message(alert: Alert) -> Outgoing:
-    """Return the message that carries an alert."""
-    return Outgoing(
-        topic=ALERTS,
-        partition=partition_of(alert.alert_id, ALERTS.partitions),
-        key=alert.alert_id.encode(),
-        value=alert.to_json(),
-        headers=headers.for_article(alert.alert_id),
-    )

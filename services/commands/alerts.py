@@ -1,6 +1,5 @@
 """`frontwire alerts`: what is open, what an operator does about it, and whether a channel works."""
 
-import getpass
 import uuid
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -8,7 +7,7 @@ from typing import Any, Final, Literal
 
 import click
 
-from services.commands.common import fail, json_option, out, print_json, print_table
+from services.commands.common import author_option, fail, json_option, out, print_json, print_table, user_name
 from shared import headers as record_headers
 from shared.alerts import Action, Alert, AlertState, Command, SilenceTarget
 from shared.config_types import parse_duration
@@ -36,7 +35,6 @@ class Span(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-author_option = click.option("--author", help="Who asks for this; your user name when absent.")
 reason_option = click.option("--reason", default="", help="Why; it is kept with the alert.")
 
 
@@ -257,7 +255,7 @@ def _ask(action: Action, author: str | None, reason: str, **target: Any) -> None
         command_id=uuid.uuid4().hex,
         action=action,
         at=datetime.now(UTC),
-        author=author or _user(),
+        author=author or user_name(),
         reason=reason,
         **target,
     )
@@ -272,13 +270,6 @@ def _ask(action: Action, author: str | None, reason: str, **target: Any) -> None
     what = command.alert_id or (f"{command.target.scope} {command.target.name}" if command.target else "")
     until = f" until {_local(command.until)}" if command.until else ""
     out.print(f"{action.value} {what}{until}: written to the alerter's log by {command.author}", markup=False)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        fail("who are you? give --author", 2)
 
 
 def _local(moment: datetime) -> str:

@@ -1,5 +1,6 @@
 """What the commands share: settings, consoles, tables or JSON, one clear line on failure."""
 
+import getpass
 import json
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from rich.table import Table
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False)
 
+author_option = click.option("--author", help="Who asks for this; your user name when absent.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
 
@@ -20,6 +22,14 @@ def fail(message: str, code: int = 1) -> NoReturn:
     """Print one clear message to standard error and exit."""
     err.print(message, style="red", markup=False, soft_wrap=True)
     sys.exit(code)
+
+
+def user_name() -> str:
+    """Return the name of who runs this command; ends with a clear message when the system knows none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        fail("who are you? give --author", 2)
 
 
 def print_json(value: Any) -> None:

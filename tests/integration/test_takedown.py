@@ -1,0 +1,245 @@
+"""An article is taken down on the real engines: it is gone everywhere, stays gone, leaves no log segment, and its neighbours stay."""
+
+import base64
+import json
+import re
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from services.alerter.checkpoint import Head
+from services.alerter.transform import snapshot
+from services.commands.common import project_folder
+from services.commands.index import index as index_command
+from services.commands.ingestion import ingest
+from services.commands.dead_letters import dlq
+from services.commands.takedown import takedown
+from services.indexer import desk
+from shared import local_engines, yaml_config
+from shared.alerts import Alert, AlertState, Hit, LogRecord
+from shared.ids import article_id_for_text, family_of, partition_of, trace_id_for
+from shared.kafka_clients import make_admin
+from shared.models import PageTask, RawArticle, Source
+from shared.settings import environment_of
+from shared.stage import single_key
+from shared.topics import (
+    ALERTS,
+    ARTICLES_RAW,
+    ARTICLES_UNIQUE,
+    DETECT_CHANGELOG,
+    KEYWORD_HITS,
+    NOTIFICATIONS,
+    PAGES_TO_FETCH,
+    Topic,
+    all_topics,
+)
+from shared.watchlist import WATCHLIST, WatchlistFile
+from tests.support.wire import JOBS, Wire, wait_until
+
+pytestmark = pytest.mark.engines
+
+STAGES = tuple(JOBS[name] for name in ("normaliser", "extractor", "sketch", "decide", "indexer", "alerter", "notifier"))
+WORD = "Zwolqvist"
+"""Stands in title and body of every article that is taken down here, and nowhere else."""
+NEIGHBOUR = "Quyrhölm"
+NOW = datetime.now(UTC)
+# What a day does on a busy wire, in seconds: segments are closed and cleaned, and old files deleted, at once.
+HASTE = {
+    "compression.type": "uncompressed",
+    "delete.retention.ms": "600000",
+    "file.delete.delay.ms": "0",
+    "max.compaction.lag.ms": "1000",
+    "min.cleanable.dirty.ratio": "0.0",
+    "segment.ms": "1000",
+}
+
+
+def text_of(word: str) -> str:
+    """Return a file of two glued articles on a watched place, both naming the word."""
+    return "./.\n".join([
+        f"Bến phà {word} ở Kupyansk đóng cửa\nBến phà {word} ở Kupyansk đóng cửa ba ngày để sửa cầu dẫn, ban quản lý bến cho biết",
+        f"Hội chợ {word} mở muộn\nHội chợ {word} năm nay mở muộn hai tuần vì mưa kéo dài, trưởng ban tổ chức Ola Lund xác nhận",
+    ]) + "./."  # fmt: skip
+
+
+def article(text: str, source: str) -> RawArticle:
+    article_id = article_id_for_text(text)
+    return RawArticle(
+        article_id=article_id, feed=f"{source} – Tin", source=Source(name=source, language="vi"), text=text,
+        url=f"https://{article_id[:8]}.example/tin", feed_published=NOW.isoformat(), fetched_at=NOW, first_seen_at=NOW,
+        trace_id=trace_id_for(article_id, 1),
+    )  # fmt: skip
+
+
+OURS = article(text_of(WORD), "Báo 1")
+ANOTHER = article(text_of(NEIGHBOUR), "Báo 2")
+OTHERS = [
+    article(f"{title} tại Kupyansk\n\n{body}", f"Báo {number}")
+    for number, (title, body) in enumerate([
+        ("Trạm bơm chạy lại", "Trạm bơm số bốn chạy lại sau hai tuần sửa ống, kỹ sư trưởng của công ty cấp nước nói hôm nay."),
+        ("Chợ hoa dời chỗ", "Chợ hoa dời sang bãi đất cạnh nhà ga vì mái cũ dột, các tiểu thương đã ký giấy thuê mới."),
+        ("Thư viện nhận sách", "Thư viện nhận chín thùng sách tranh của một nhà in ở Lublin và mở phòng đọc cho trẻ em."),
+    ])
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def wire(standing_wire: Wire) -> Wire:
+    """Every stage, with an article that stands everywhere where text can stand."""
+    wire = standing_wire
+    configure(wire, HASTE)
+    for record in history(wire):
+        wire.put(KEYWORD_HITS, single_key(record.kind).encode(), record.to_json())
+    wire.start(*STAGES)
+    wire.publish([OURS, ANOTHER])
+    wire.put(ARTICLES_RAW, OURS.article_id.encode(), OURS.to_json()[:-1], partition=place(ARTICLES_RAW, OURS))
+    wire.put(ARTICLES_RAW, ANOTHER.article_id.encode(), ANOTHER.to_json()[:-1], partition=place(ARTICLES_RAW, ANOTHER))
+    for raw in (OURS, ANOTHER):
+        wire.put(PAGES_TO_FETCH, f"wire.example|{raw.article_id}".encode(), page_task(raw).to_json(), partition=1)
+        resolved = resolved_alert(raw)
+        wire.put(ALERTS, resolved.alert_id.encode(), resolved.to_json(), partition=partition_of(resolved.alert_id, 6))
+    wait_until(lambda: len(hits_of(wire, OURS)) == 1, "our hit")
+    wire.publish(OTHERS)
+    wait_until(lambda: WORD in open_alert(wire), "an open alert on our story", 180)
+    wire.wait_indexed({f"{OURS.article_id}#1", f"{OURS.article_id}#2", f"{ANOTHER.article_id}#1"})
+    wait_until(lambda: count(wire, desk.DEAD_LETTERS, WORD) == 1, "our dead letter to be indexed")
+    wait_until(lambda: count(wire, desk.ALERTS, WORD) == 2, "our alerts to be indexed")
+    wait_until(lambda: any(WORD.encode() in (r.value or b"") for r in wire.read(NOTIFICATIONS)), "our notification")
+    return wire
+
+
+def configure(wire: Wire, settings: dict[str, str]) -> None:
+    """Set configuration on every topic, and let the cleaner look for work all the time."""
+    topics = [ConfigResource(ConfigResourceType.TOPIC, topic.name, topic.config() | settings) for topic in all_topics()]
+    with closing(make_admin(wire.settings)) as admin:
+        admin.alter_configs(
+            [*topics, ConfigResource(ConfigResourceType.BROKER, "1", {"log.cleaner.backoff.ms": "200"})]
+        )
+
+
+def history(wire: Wire) -> Iterator[LogRecord]:
+    """Yield a quiet log before now: the configuration, and a story on Kupyansk every eight hours."""
+    start = NOW - timedelta(days=3)
+    yield snapshot(yaml_config.load(wire.settings.config_dir / WATCHLIST, WatchlistFile), start)
+    for number in range(9):
+        at = start + timedelta(hours=8 * number, minutes=7)
+        name = article_id_for_text(f"takedown history {number}")
+        yield Hit(
+            article_id=name, keyword="Kupyansk", cluster_id=name, story_id=name, feed="Cũ", source=f"Báo {number % 4}",
+            language="vi", claimed_at=at, arrived_at=at, trace_id=trace_id_for(name, 0),
+        )  # fmt: skip
+
+
+def page_task(raw: RawArticle) -> PageTask:
+    return PageTask.model_validate(
+        raw.model_dump(include={"article_id", "feed", "source", "url", "first_seen_at", "trace_id"})
+        | {"feed_text": raw.text}
+    )
+
+
+def resolved_alert(raw: RawArticle) -> Alert:
+    """Return an alert that is long over, with an article among its evidence."""
+    example = json.loads((project_folder() / "schemas/examples/alerts-v1/full.json").read_text(encoding="utf-8"))
+    example["stories"][0] |= {"article_id": f"{raw.article_id}#1", "title": raw.text[:40], "url": raw.url}
+    return Alert.model_validate(example | {"alert_id": trace_id_for(raw.article_id, 7), "state": "resolved"})
+
+
+def place(topic: Topic, raw: RawArticle) -> int:
+    return partition_of(raw.article_id, topic.partitions)
+
+
+def hits_of(wire: Wire, raw: RawArticle) -> list[Any]:
+    keys = [(record.key or b"").decode() for record in wire.read(KEYWORD_HITS) if record.value is not None]
+    return [key for key in keys if key.startswith(raw.article_id)]
+
+
+def open_alert(wire: Wire) -> str:
+    """Return the latest record of the open alert on Kupyansk, as text."""
+    latest = {record.key: record.value for record in wire.read(ALERTS)}
+    alerts = [Alert.model_validate_json(value) for value in latest.values() if value]
+    return "".join(alert.model_dump_json() for alert in alerts if alert.state is AlertState.OPEN)
+
+
+def count(wire: Wire, alias: str, word: str) -> int:
+    """Return how many documents behind an alias hold a word anywhere in their source."""
+    wire.client.indices.refresh(index=alias, ignore_unavailable=True)
+    hits = wire.client.search(index=alias, size=1000, ignore_unavailable=True)["hits"]["hits"]
+    return sum(word in json.dumps(hit["_source"], ensure_ascii=False) for hit in hits)
+
+
+def run(wire: Wire, command: Any, *arguments: str) -> Result:
+    """Run a command against the wire's engines."""
+    return CliRunner().invoke(command, list(arguments), env=environment_of(wire.settings))
+
+
+def topics_holding(wire: Wire, word: str) -> set[str]:
+    """Return the topics of which a log file on the broker's disk holds a word."""
+    found = set()
+    (kafka,) = (status for status in local_engines.status(wire.engines) if status.name == "kafka")
+    for file in (kafka.data / "data").glob("*/*.log*"):
+        if word.encode() in file.read_bytes():
+            found.add(file.parent.name.rpartition("-")[0])
+    return found
+
+
+def checkpoints_holding(wire: Wire, word: str) -> list[str]:
+    """Return which rows of the alerter's checkpoint, that the topic still holds in any version, have a word in them."""
+    found = []
+    chunks: dict[str, str] = {}
+    for record in wire.read(DETECT_CHANGELOG):
+        key, value = (record.key or b"").decode(), (record.value or b"").decode()
+        if "head" in key:
+            found += [key] if word in value else []
+        elif value:
+            text = base64.b64decode(json.loads(value) if value.startswith('"') else value)
+            found += [key] if word in zlib.decompress(text).decode() else []
+    return found
+
+
+ALL = {
+    "articles-raw-v1", "articles-raw-v1-dlq", "articles-normalised-v1", "articles-extracted-v1", "articles-sketched-v1",
+    "articles-unique-v1", "pages-to-fetch-v1", "keyword-hits-v1", "alerts-v1", "notifications-v1",
+}  # fmt: skip
+
+
+def test_what_is_taken_down_is_gone_and_leaves_no_segment_and_its_neighbours_stay(wire: Wire) -> None:
+    assert topics_holding(wire, WORD) == topics_holding(wire, NEIGHBOUR) | {"notifications-v1"} == ALL
+    listed = run(wire, takedown, "check", OURS.article_id, "--json")
+    assert json.loads(listed.stdout).keys() >= ALL
+    done = run(wire, takedown, f"{OURS.article_id}#2", "--reason", "Toà soạn rút bài", "--author", "linh", "--json")
+    assert done.exit_code == 0, done.output
+    removed = json.loads(done.stdout)["removed"]
+    assert removed == {
+        "alerts-v1": 1, "articles-raw-v1-dlq": 1, "keyword-hits-v1": 1, "news-articles": 2, "news-dead-letters": 1,
+        "pages-to-fetch-v1": 1,
+    }  # fmt: skip
+    wait_until(lambda: count(wire, desk.ALERTS, WORD) == 0, "the alerts' documents without it")
+    assert [count(wire, alias, WORD) for alias in ("news-articles", desk.DEAD_LETTERS, desk.TAKEDOWNS)] == [0, 0, 0]
+    assert [count(wire, alias, NEIGHBOUR) for alias in ("news-articles", desk.DEAD_LETTERS, desk.ALERTS)] == [2, 1, 1]
+    assert open_alert(wire)
+    assert WORD not in open_alert(wire)
+    clean = partial(run, wire, takedown, "check", OURS.article_id)
+    wait_until(lambda: clean().exit_code == 0, "the notification without it", 30)
+    wait_until(lambda: nudged(wire) and not topics_holding(wire, WORD), "every segment to be cleaned", 120, every=2)
+    assert checkpoints_holding(wire, WORD) == []
+    assert topics_holding(wire, NEIGHBOUR) == ALL - {"notifications-v1"}
+    (audit,) = wire.client.search(index=desk.TAKEDOWNS)["hits"]["hits"]
+    assert audit["_source"]["reason"] == "Toà soạn rút bài"
+    assert (audit["_source"]["author"], audit["_source"]["records"], audit["_source"]["active"]) == ("linh", 7, True)
+
+
+def nudged(wire: Wire) -> bool:
+    """Write a null record to every partition, as a day of news would: Kafka closes a segment only when something is written."""
+    for topic in all_topics():
+        for partition in range(topic.partitions):
+            wire.put(topic, b"nudge", None, partition=partition)
+    return True
