@@ -1,32 +1,25 @@
-"""An article is taken down on the real engines: it is gone everywhere, stays gone, leaves no log segment, and its neighbours stay."""
+"""An article is taken down on the real engines: gone everywhere, for good, out of every log segment; its neighbours stay."""
 
 import base64
 import json
-import re
-import time
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from services.alerter.checkpoint import Head
 from services.alerter.transform import snapshot
 from services.commands.common import project_folder
-from services.commands.index import index as index_command
-from services.commands.ingestion import ingest
-from services.commands.dead_letters import dlq
 from services.commands.takedown import takedown
 from services.indexer import desk
-from shared import local_engines, yaml_config
+from shared import local_engines, topic_admin, yaml_config
 from shared.alerts import Alert, AlertState, Hit, LogRecord
-from shared.ids import article_id_for_text, family_of, partition_of, trace_id_for
+from shared.ids import article_id_for_text, partition_of, trace_id_for
 from shared.kafka_clients import make_admin
 from shared.models import PageTask, RawArticle, Source
 from shared.settings import environment_of
@@ -34,7 +27,6 @@ from shared.stage import single_key
 from shared.topics import (
     ALERTS,
     ARTICLES_RAW,
-    ARTICLES_UNIQUE,
     DETECT_CHANGELOG,
     KEYWORD_HITS,
     NOTIFICATIONS,
@@ -43,6 +35,7 @@ from shared.topics import (
     all_topics,
 )
 from shared.watchlist import WATCHLIST, WatchlistFile
+from tests.support import articles
 from tests.support.wire import JOBS, Wire, wait_until
 
 pytestmark = pytest.mark.engines
@@ -66,7 +59,7 @@ HASTE = {
 def text_of(word: str) -> str:
     """Return a file of two glued articles on a watched place, both naming the word."""
     return "./.\n".join([
-        f"Bến phà {word} ở Kupyansk đóng cửa\nBến phà {word} ở Kupyansk đóng cửa ba ngày để sửa cầu dẫn, ban quản lý bến cho biết",
+        f"Bến phà {word} ở Kupyansk đóng cửa\nBến phà {word} ở Kupyansk đóng cửa ba ngày để sửa cầu, ban quản lý cho biết",
         f"Hội chợ {word} mở muộn\nHội chợ {word} năm nay mở muộn hai tuần vì mưa kéo dài, trưởng ban tổ chức Ola Lund xác nhận",
     ]) + "./."  # fmt: skip
 
@@ -83,13 +76,9 @@ def article(text: str, source: str) -> RawArticle:
 OURS = article(text_of(WORD), "Báo 1")
 ANOTHER = article(text_of(NEIGHBOUR), "Báo 2")
 OTHERS = [
-    article(f"{title} tại Kupyansk\n\n{body}", f"Báo {number}")
-    for number, (title, body) in enumerate([
-        ("Trạm bơm chạy lại", "Trạm bơm số bốn chạy lại sau hai tuần sửa ống, kỹ sư trưởng của công ty cấp nước nói hôm nay."),
-        ("Chợ hoa dời chỗ", "Chợ hoa dời sang bãi đất cạnh nhà ga vì mái cũ dột, các tiểu thương đã ký giấy thuê mới."),
-        ("Thư viện nhận sách", "Thư viện nhận chín thùng sách tranh của một nhà in ở Lublin và mở phòng đọc cho trẻ em."),
-    ])
-]  # fmt: skip
+    article(f"Tin số {number} tại Kupyansk\n\n{articles.text_of(number, seed=71)}", f"Báo {number % 4}")
+    for number in range(8)
+]
 
 
 @pytest.fixture(scope="module")
@@ -100,14 +89,16 @@ def wire(standing_wire: Wire) -> Wire:
     for record in history(wire):
         wire.put(KEYWORD_HITS, single_key(record.kind).encode(), record.to_json())
     wire.start(*STAGES)
-    wire.publish([OURS, ANOTHER])
+    # The other outlet's text is a copy of ours: of all stories on Kupyansk ours is the one told most often.
+    for raw in (OURS, ANOTHER):
+        wire.publish([raw])
+        wait_until(partial(hits_of, wire, raw), "its hit")
     wire.put(ARTICLES_RAW, OURS.article_id.encode(), OURS.to_json()[:-1], partition=place(ARTICLES_RAW, OURS))
     wire.put(ARTICLES_RAW, ANOTHER.article_id.encode(), ANOTHER.to_json()[:-1], partition=place(ARTICLES_RAW, ANOTHER))
     for raw in (OURS, ANOTHER):
         wire.put(PAGES_TO_FETCH, f"wire.example|{raw.article_id}".encode(), page_task(raw).to_json(), partition=1)
         resolved = resolved_alert(raw)
         wire.put(ALERTS, resolved.alert_id.encode(), resolved.to_json(), partition=partition_of(resolved.alert_id, 6))
-    wait_until(lambda: len(hits_of(wire, OURS)) == 1, "our hit")
     wire.publish(OTHERS)
     wait_until(lambda: WORD in open_alert(wire), "an open alert on our story", 180)
     wire.wait_indexed({f"{OURS.article_id}#1", f"{OURS.article_id}#2", f"{ANOTHER.article_id}#1"})
@@ -118,12 +109,12 @@ def wire(standing_wire: Wire) -> Wire:
 
 
 def configure(wire: Wire, settings: dict[str, str]) -> None:
-    """Set configuration on every topic, and let the cleaner look for work all the time."""
-    topics = [ConfigResource(ConfigResourceType.TOPIC, topic.name, topic.config() | settings) for topic in all_topics()]
+    """Set configuration on every topic."""
+    topics = [ConfigResource(ConfigResourceType.TOPIC, topic.name, dict(settings)) for topic in all_topics()]
     with closing(make_admin(wire.settings)) as admin:
-        admin.alter_configs(
-            [*topics, ConfigResource(ConfigResourceType.BROKER, "1", {"log.cleaner.backoff.ms": "200"})]
-        )
+        wait_until(lambda: not topic_admin.differences(admin), "the topics to be there")
+        answers = admin.alter_configs(topics, raise_on_unknown=False)
+    assert set(answers["topic"].values()) == {"OK"}, answers
 
 
 def history(wire: Wire) -> Iterator[LogRecord]:
@@ -194,7 +185,6 @@ def topics_holding(wire: Wire, word: str) -> set[str]:
 def checkpoints_holding(wire: Wire, word: str) -> list[str]:
     """Return which rows of the alerter's checkpoint, that the topic still holds in any version, have a word in them."""
     found = []
-    chunks: dict[str, str] = {}
     for record in wire.read(DETECT_CHANGELOG):
         key, value = (record.key or b"").decode(), (record.value or b"").decode()
         if "head" in key:

@@ -12,6 +12,7 @@ from services.fetcher.parsing import ParseFailed
 from services.fetcher.state import HostBook, partition_of_host
 from services.fetcher.transform import Document, Item
 from services.fetcher.web import Answer, Failure, FetchFailed, Terms
+from shared.ids import article_id_for_link
 from shared.models import FeedState, PageTask, RawArticle
 from shared.stage import Outgoing
 from shared.topics import PAGES_TO_FETCH
@@ -35,6 +36,7 @@ class Outlet:
     asked: list[Mapping[str, str]] = field(default_factory=list)
     book: HostBook = field(default_factory=HostBook)
     now: datetime = START
+    gone: set[str] = field(default_factory=set)
 
     async def get(self, url: str, terms: Terms, headers: Mapping[str, str]) -> Answer:
         self.asked.append(headers)
@@ -53,7 +55,9 @@ class Outlet:
         me: Any = self
         self.sent.clear()
         return asyncio.run(
-            FeedVisit(feed, URL, self.book, before, me, me, self.publish, lambda: self.now, Terms()).run()
+            FeedVisit(
+                feed, URL, self.book, before, me, me, self.publish, lambda: self.now, Terms(), self.gone.__contains__
+            ).run()
         )
 
     def tasks(self) -> list[PageTask]:
@@ -140,3 +144,12 @@ def test_a_document_that_is_no_feed_is_a_failed_visit() -> None:
     with pytest.raises(FetchFailed) as caught:
         Outlet(body=b"no feed").visit()
     assert caught.value.failure is Failure.UNPARSABLE
+
+
+def test_an_item_that_was_taken_down_is_neither_published_nor_remembered_until_that_is_lifted() -> None:
+    outlet = Outlet(items=[A, B], gone={article_id_for_link("https://bao.example/a")})
+    assert outlet.visit().new_items == 1
+    assert [task.url for task in outlet.tasks()] == [B.link]
+    outlet.gone.clear()
+    assert outlet.visit(before=state()).new_items == 1
+    assert [task.url for task in outlet.tasks()] == [A.link]

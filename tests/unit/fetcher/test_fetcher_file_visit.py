@@ -15,6 +15,7 @@ from services.fetcher.state import HostBook, StateBook, partition_of_host
 from services.fetcher.transform import Page
 from shared.errors import Transient
 from shared.headers import DLQ_ORIGIN, DLQ_REASON, DLQ_SHA256, DLQ_SIZE, value_of
+from shared.ids import article_id_for_text
 from shared.models import RawArticle, SeenItem
 from shared.stage import Outgoing
 
@@ -185,3 +186,11 @@ def test_a_visit_ends_early_when_it_is_no_longer_wanted(desk: Desk) -> None:
 def test_an_absent_folder_is_an_error_of_the_feed(tmp_path: Path) -> None:
     with pytest.raises(Missing):
         Desk(tmp_path / "absent").visit().run()
+
+
+def test_a_file_that_was_taken_down_is_left_out(desk: Desk) -> None:
+    desk.write("a.txt", "một")
+    desk.write("b.txt", "hai")
+    gone = {article_id_for_text("một")}
+    assert desk.visit(is_taken_down=gone.__contains__).run() == Tally(published=1, taken_down=1)
+    assert [article.text for article in desk.articles()] == ["hai"]

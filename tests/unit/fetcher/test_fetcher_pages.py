@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import MagicMock
@@ -244,3 +244,44 @@ def test_a_window_is_full_by_number_or_size() -> None:
     small.add(pages.MAX_WAITING_RECORDS, 1)
     large.add(1, 1)
     assert [small.full, large.full] == [True, True]
+
+
+def test_a_page_that_was_taken_down_is_not_asked_for_and_a_null_record_is_passed_over() -> None:
+    room = Newsroom()
+    gone: set[str] = {f"{6:032x}"}
+    link = "https://x.example/1"
+
+    def keyed(record: Record) -> Record:
+        return replace(record, key=f"x.example|{record.offset:032x}".encode())
+
+    null = replace(keyed(task(5, link)), value=None)
+    kept = keyed(task(7, "https://x.example/2"))
+    desk = replace(room.desk(), is_taken_down=gone.__contains__)
+
+    async def main() -> None:
+        desk.take([null, keyed(task(6, link)), kept])
+        await finish(desk)
+
+    asyncio.run(main())
+    assert room.asked == ["https://x.example/2"]
+    assert [article.article_id for article in room.articles()] == [f"{7:032x}"]
+    assert desk.committable() == {0: 8}
+    assert room.reasons() == []
+
+
+def test_what_is_taken_down_while_its_page_is_fetched_is_not_published() -> None:
+    room = Newsroom()
+    gone: set[str] = set()
+    desk = replace(room.desk(), is_taken_down=gone.__contains__)
+
+    async def main() -> None:
+        room.gate = asyncio.Event()
+        desk.take([replace(task(5, "https://x.example/1"), key=f"x.example|{5:032x}".encode())])
+        await asyncio.sleep(0)
+        gone.add(f"{5:032x}")
+        room.gate.set()
+        await finish(desk)
+
+    asyncio.run(main())
+    assert room.sent == []
+    assert desk.committable() == {0: 6}
