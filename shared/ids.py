@@ -33,7 +33,7 @@ def part_id(parent_id: str, part: int, parts_total: int) -> str:
 
 def family_of(article_id: str) -> tuple[str, ...]:
     """Return every id under which an article may travel: its own and, of a whole one, those of all parts it may be cut into."""
-    if article_id != root_id(article_id):
+    if article_of_key(article_id.encode()) != article_id:
         return (article_id,)
     return (article_id, *(f"{article_id}#{part}" for part in range(1, MAX_PARTS + 1)))
 

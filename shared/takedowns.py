@@ -5,7 +5,7 @@ their order; the predicate keeps out what comes again: from its feed, from a fil
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from typing import Final
 
@@ -18,12 +18,13 @@ from shared.ids import article_of_key, root_id
 from shared.kafka_clients import make_consumer, read_to_end, record_of
 from shared.service import Service
 from shared.settings import Settings
-from shared.stage import Record
+from shared.stage import Outgoing, Record
 from shared.takedown_record import Takedown
-from shared.topics import TAKEDOWNS
+from shared.topics import FEED_STATE, PIPELINE, TAKEDOWNS, dead_letter_topic
 
 POLL_MS: Final = 500
 RETRY_SECONDS: Final = 1.0
+NUDGE: Final = b"nudge"
 _PARTITION: Final = TopicPartition(TAKEDOWNS.name, 0)
 
 log = structlog.get_logger("frontwire.takedowns")
@@ -56,9 +57,12 @@ class Takedowns:
         """Return whether an article, or the one that a part belongs to, is taken down."""
         return root_id(article_id) in self._articles
 
+    def __bool__(self) -> bool:
+        return bool(self._articles)
+
     def covers(self, key: bytes | None) -> bool:
         """Return whether a record with this key is about an article that is taken down."""
-        article_id = article_of_key(key) if self._articles else None
+        article_id = article_of_key(key) if self else None
         return article_id is not None and self.holds(article_id)
 
 
@@ -98,6 +102,18 @@ class Follower(Takedowns):
             for messages in consumer.poll(timeout_ms=POLL_MS).values():
                 for message in messages:
                     self.apply(record_of(message))
+
+
+def nudges() -> Iterator[Outgoing]:
+    """Yield a null record for every partition where text may stand.
+
+    Kafka cleans no segment before it is closed, and closes none before something is written: where nothing comes, a text that was
+    taken down would stay until its topic's retention ends.
+    """
+    for source in PIPELINE:
+        for topic in (source, dead_letter_topic(source)):
+            if topic not in (FEED_STATE, TAKEDOWNS):
+                yield from (Outgoing(topic, number, NUDGE, None, ()) for number in range(topic.partitions))
 
 
 def read(settings: Settings) -> Takedowns:

@@ -100,6 +100,7 @@ VIEWS: Final = (
     View("news-alerts", "news-alerts", "Cảnh báo", "opened_at"),
     View("news-dead-letters", "news-dead-letters", "Bản ghi bị từ chối", "at"),
     View("news-feeds", "news-feeds", "Nguồn tin", "updated_at"),
+    View("news-takedowns", "news-takedowns", "Bài đã gỡ", "at"),
 )
 
 COPY: Final = Where("is_copy", ("true",))

@@ -10,12 +10,14 @@ from typing import Final
 import click
 
 from services.commands.common import author_option, fail, json_option, out, print_json, print_table, user_name
-from services.commands.takedown_text import Text
+from services.commands.takedown_text import Text, null_of
 from services.indexer import elastic
-from shared import takedowns
+from shared import headers, takedowns
+from shared.headers import Headers
 from shared.ids import article_id_for_link, root_id
-from shared.kafka_clients import make_consumer, make_producer, send
+from shared.kafka_clients import make_consumer, make_producer
 from shared.links import clean_link, host_of
+from shared.models import SCHEMA_VERSION
 from shared.settings import Settings, load_settings
 from shared.stage import Outgoing
 from shared.takedown_record import Lift, Takedown
@@ -24,6 +26,10 @@ from shared.topics import FEED_STATE, TAKEDOWNS
 WAIT_SECONDS: Final = 60
 _ARTICLE_ID: Final = re.compile(r"[0-9a-f]{32}(#[1-9][0-9]?)?")
 _NAMED: Final = "article"
+_HEADERS: Final[Headers] = (
+    (headers.SCHEMA_VERSION_HEADER, SCHEMA_VERSION.encode()),
+    (headers.CONTENT_TYPE, b"application/json"),
+)
 
 Named = tuple[str, str | None]
 """An article id, and the host of the link that was given."""
@@ -71,7 +77,7 @@ def takedown() -> None:
     An article is named by its link or its `article_id`; a part of a glued file stands for the whole file. Copies in other outlets
     are articles of their own: `frontwire search` finds them. Every stage is told first, then null records remove the text from
     the topics, the index, the dead letters and the evidence of alerts. Kafka's files lose it when they are next cleaned,
-    within a day. A record of the takedown stays; do not quote the text in the reason.
+    within two days. A record of the takedown stays; do not quote the text in the reason.
     """
 
 
@@ -128,7 +134,8 @@ def list_takedowns(as_json: bool) -> None:
 def check(name: Named, as_json: bool) -> None:
     """Show where text of an article can still be read, taken down or not; exit code 1 when somewhere.
 
-    Topics are read as a consumer will after the next cleaning; the state of the alerter and Kafka's files are not looked into.
+    Topics are read from their beginning (minutes on a large wire), as a consumer will after the next cleaning; the state of the
+    alerter and Kafka's files are not looked into.
     """
     with _text(load_settings(), name[0]) as text:
         found = text.standing()
@@ -156,14 +163,13 @@ def lift(name: Named, reason: str, author: str | None) -> None:
     done = Lift(at=datetime.now(UTC), author=author or user_name(), reason=reason)
     with _text(settings, name[0]) as text:
         _write(text, known.model_copy(update={"lifted": done}))
-        for row in text.standing_in(FEED_STATE):
-            send(text.producer, Outgoing(FEED_STATE, row.partition, row.key, None, ())).get(timeout=60)
+        text.send([null_of(row) for row in text.standing_in(FEED_STATE)])
     out.print(f"{name[0]}: lifted by {done.author}", markup=False)
 
 
 def _write(text: Text, record: Takedown) -> None:
-    """Write down a takedown and wait for the acknowledgement."""
-    send(text.producer, Outgoing(TAKEDOWNS, 0, record.article_id.encode(), record.to_json(), ())).get(timeout=60)
+    """Write down a takedown."""
+    text.send([Outgoing(TAKEDOWNS, 0, record.article_id.encode(), record.to_json(), _HEADERS)])
 
 
 @contextmanager

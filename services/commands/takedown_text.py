@@ -38,6 +38,7 @@ from shared.topics import (
     PAGES_TO_FETCH,
     PIPELINE,
     Topic,
+    by_name,
     dead_letter_topic,
 )
 
@@ -80,11 +81,11 @@ class Text:
         indexed = elastic.locate(self.client, ALIAS, family_of(self.article_id))
         places = [self._place(topic) for topic in (*ARTICLE_TOPICS, KEYWORD_HITS)]
         before = self.consumer.end_offsets(places)
-        self._send([null_message(ARTICLES_RAW, self.article_id)])
+        self.send([null_message(ARTICLES_RAW, self.article_id)])
         self._wait_until_passed(before, time.monotonic() + seconds)
-        self._send([_null(record) for record in self._written_since(before)])
+        self.send([null_of(record) for record in self._written_since(before)])
         found = self.standing_in(PAGES_TO_FETCH) + self.standing_in(KEYWORD_HITS) + self.letters()
-        self._send([_null(record) for record in found])
+        self.send([null_of(record) for record in found])
         self.removed.update(record.topic for record in found)
         self._rewrite_alerts()
         self._remove_documents(set(indexed), found)
@@ -139,7 +140,8 @@ class Text:
     def _last(self, records: Iterable[Record]) -> list[Record]:
         return _last(records, lambda record: article_of_key(record.key) == self.article_id)
 
-    def _send(self, messages: Sequence[Outgoing]) -> None:
+    def send(self, messages: Sequence[Outgoing]) -> None:
+        """Send messages and wait until all are acknowledged."""
         for delivery in [send(self.producer, message) for message in messages]:
             delivery.get(timeout=60)
 
@@ -185,7 +187,7 @@ class Text:
                 self.waiting.append(f"the alerter has not written alert {alert.alert_id} anew")
                 continue
             bare = without_text(alert, self._is_part)
-            self._send([alert_message(bare.model_copy(update={"sequence": bare.sequence + 1}))])
+            self.send([alert_message(bare.model_copy(update={"sequence": bare.sequence + 1}))])
             self.removed[ALERTS.name] += 1
 
     def _alerts(self) -> list[Alert]:
@@ -247,9 +249,6 @@ def _last(records: Iterable[Record], chosen: Callable[[Record], bool]) -> list[R
     return list(last.values())
 
 
-def _null(record: Record) -> Outgoing:
+def null_of(record: Record) -> Outgoing:
     """Return the null record that takes a record out of its topic."""
-    topic = next(
-        topic for topic in (*ARTICLE_TOPICS, PAGES_TO_FETCH, KEYWORD_HITS, *LETTER_TOPICS) if topic.name == record.topic
-    )
-    return Outgoing(topic, record.partition, record.key, None, ())
+    return Outgoing(by_name(record.topic), record.partition, record.key, None, ())

@@ -41,7 +41,7 @@ from shared.kibana_links import Kibana
 from shared.service import Service, service
 from shared.settings import Settings
 from shared.stage import Guard, Outcome, Outgoing, Record
-from shared.takedowns import Follower
+from shared.takedowns import Follower, nudges
 from shared.topics import ARTICLES_UNIQUE
 
 STAGE: Final = "indexer"
@@ -295,11 +295,13 @@ class Indexer:
             log.warning("commit_failed", reason=repr(error))
 
     def _clean_up(self) -> None:
-        """Remove what is older than it is kept, once an hour."""
+        """Remove what is older than it is kept, once an hour, and have Kafka clean away what was taken down."""
         now = datetime.now(UTC)
         if now < self.clean_up_at:
             return
         self.clean_up_at = now + CLEAN_UP_EVERY
+        for nudge in nudges() if self.takedowns else ():
+            send(self.producer, nudge)
         try:
             for index in templates.remove_old(self.client, self.templates, now):
                 log.info("index_removed", index=index)

@@ -23,8 +23,19 @@ from shared.kibana_links import Kibana
 from shared.models import RawArticle, UniqueArticle
 from shared.stage import Outcome, Record, Stage, refuse
 from shared.takedown_record import Lift, Takedown
-from shared.takedowns import Takedowns
-from shared.topics import ALERTS, ARTICLES_NORMALISED, ARTICLES_RAW, ARTICLES_UNIQUE, KEYWORD_HITS, TAKEDOWNS, Topic
+from shared.takedowns import NUDGE, Takedowns, nudges
+from shared.topics import (
+    ALERTS,
+    ARTICLES_NORMALISED,
+    ARTICLES_RAW,
+    ARTICLES_UNIQUE,
+    FEED_STATE,
+    INTERNAL,
+    KEYWORD_HITS,
+    TAKEDOWNS,
+    Topic,
+    all_topics,
+)
 
 GONE, KEPT = "a" * 32, "b" * 32
 AT = datetime(2025, 11, 22, 4, 0, tzinfo=UTC)
@@ -248,3 +259,13 @@ def test_of_each_key_the_last_record_stands_as_after_compaction() -> None:
     values = [("k", b"1"), ("k", b"2"), ("l", b"3"), ("l", None), ("m", b"4"), ("n", None), ("n", b"5")]
     records = [row(value, key.encode()) for key, value in values]
     assert [record.value for record in _last(records, lambda record: record.key != b"m")] == [b"2", b"5"]
+
+
+def test_every_partition_where_text_may_stand_is_nudged() -> None:
+    nudged = {(message.topic.name, message.partition) for message in nudges()}
+    for topic in all_topics():
+        written = topic not in (FEED_STATE, TAKEDOWNS, *INTERNAL)
+        assert nudged >= {(topic.name, number) for number in range(topic.partitions)} or not written
+        assert written or not any(name == topic.name for name, _ in nudged)
+    assert {(message.key, message.value) for message in nudges()} == {(NUDGE, None)}
+    assert family_of(NUDGE.decode()) == (NUDGE.decode(),)
