@@ -30,6 +30,7 @@ _VERSION: Final = regex.compile(
 _SERIES: Final = regex.compile(r"-\p{Lu}{1,2}\Z")
 _MAX_WORDS: Final = 5
 _SHORTEST: Final = 2
+_UNLISTED: Final = frozenset(("agency", "class-word"))
 _CLOSING: Final = ('"', "”", "»")
 _COMPASS: Final = frozenset(("Bắc", "Nam", "Tây", "Trung", "Đông", "East", "North", "South", "West"))
 
@@ -97,6 +98,16 @@ def _weapon(document: Document, run: Run) -> Span:
     name_only = _SERIES.sub("", run.text(document))
     text = document.text[run.start : end]
     return Span(run.start, end, EntityType.WEAPON, f"weapon:{slug(name_only)}", text, "class-word", text)
+
+
+def bind_brackets(document: Document) -> None:
+    """Give a body nobody listed the id of the known name in brackets behind it: "Viện … Stockholm (SIPRI)"."""
+    for span in document.in_order():
+        known = document.spans.get(span.end + 2) if document.text[span.end : span.end + 2] == " (" else None
+        if known is None or document.text[known.end : known.end + 1] != ")":
+            continue
+        if span.type is known.type is EntityType.ORG and known.rule == "alias" and span.rule in _UNLISTED:
+            document.add(replace(span, canonical=known.canonical, label=known.label))
 
 
 def _is_abbreviation(document: Document, run: Run) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from services.extractor.entities.bodies import join_institutions, name_agencies, name_english_bodies, name_units
 from services.extractor.entities.choose import choose_names
-from services.extractor.entities.cued import name_by_cues
+from services.extractor.entities.cued import bind_brackets, name_by_cues
 from services.extractor.entities.document import Document
 from services.extractor.entities.knowledge import Knowledge
 from services.extractor.entities.persons import name_persons
@@ -41,6 +41,7 @@ def find_entities(text: str, *, language: str, knowledge: Knowledge) -> list[Fou
     name_weapons(document, knowledge.weapons)
     name_persons(document, knowledge.people)
     name_by_cues(document)
+    bind_brackets(document)
     return [
         Found(start, end, text[start:end], span.type, span.canonical, span.label, span.rule, span.alias)
         for span in document.in_order()

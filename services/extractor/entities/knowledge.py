@@ -12,7 +12,7 @@ from typing import Final
 from services.extractor.entities.context import Condition
 from services.extractor.entities.grammar import Grammar, read_grammar
 from services.extractor.entities.lexicon import Builder, Lexicon, preferred_label
-from services.extractor.entities.persons import stem
+from services.extractor.entities.persons import person_key
 from services.extractor.entities.places import Place, Territory, read_places, read_territories
 from services.extractor.entities.sets import AliasFile, AliasSet, Context, alias_files
 from services.extractor.entities.tables import quick_load
@@ -186,7 +186,7 @@ def _countries(sets: Iterable[AliasSet]) -> dict[str, tuple[str, str]]:
 def _people(sets: Iterable[AliasSet]) -> dict[str, tuple[str, str]]:
     """Return id and label of each known person by the stems of every full name, for spellings nobody listed."""
     return {
-        "-".join(map(stem, alias.text.split(" "))): (item.id, preferred_label(item, None, None))
+        person_key(alias.text): (item.id, preferred_label(item, None, None))
         for item in sets
         if item.type is EntityType.PERSON
         for alias in item.spellings()

@@ -1,7 +1,7 @@
 """Persons: by title, first name or initials, and their surnames later in the same article."""
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 import regex
@@ -10,6 +10,7 @@ from services.extractor.entities.context import opens_sentence
 from services.extractor.entities.document import Document, Span
 from services.extractor.entities.runs import Run, cue_before, free_runs
 from services.extractor.entities.slugs import key
+from services.extractor.entities.tables import read_table
 from shared.models import EntityType
 
 People = Mapping[str, tuple[str, str]]
@@ -69,6 +70,22 @@ def stem(word: str) -> str:
     return _FLEETING.sub(r"\1", _ENDING.sub("", key(word)))
 
 
+def person_key(name: str) -> str:
+    """Return what the spellings of a full name have in common, in Russian and Ukrainian too.
+
+    >>> person_key("Sergey Kovalenko") == person_key("Сергій Коваленко")
+    True
+    """
+    first, *rest = (stem(word) for word in name.split(" "))
+    return "-".join(filter(None, (_twins().get(first, first) if rest else first, *rest)))
+
+
+@cache
+def _twins() -> dict[str, str]:
+    """Return by the stem of a first name the stem of its Russian form."""
+    return {stem(name): stem(names[0]) for names in read_table("names.yaml")["twins"] for name in names}
+
+
 def _complete(document: Document, span: Span) -> None:
     """Take initials and a first name in front of a known surname in; another first name makes another person."""
     before = document.text[max(0, span.start - 24) : span.start]
@@ -87,7 +104,7 @@ def _complete(document: Document, span: Span) -> None:
         return
     if word[1].isupper():
         return
-    if stem(word[1]) == stem(span.label.split(" ")[0]):
+    if person_key(f"{word[1]} {surname}") == person_key(f"{span.label.split(' ')[0]} {surname}"):
         _move_start(document, span, start)
     else:
         name = document.text[start : span.end]
@@ -219,7 +236,7 @@ def _is_loud(word: str) -> bool:
 
 def _full_name(document: Document, run: Run, people: People) -> Span:
     name = run.text(document)
-    known = people.get("-".join(stem(word) for word in name.split(" ")))
+    known = people.get(person_key(name))
     if known:
         return Span(run.start, run.end, EntityType.PERSON, known[0], known[1], "spelling", name)
     private = document.language == "vi" and run.words[0] in document.grammar.vietnamese_names
@@ -249,7 +266,7 @@ def _surnames(document: Document) -> dict[str, Span]:
 
 
 def _slug_of(name: str) -> str:
-    return "person:" + "-".join(filter(None, (stem(word) for word in name.split(" "))))
+    return f"person:{person_key(name)}"
 
 
 def _private_slug(document: Document, name: str) -> str:
