@@ -6,7 +6,7 @@ A row is one base64 string of about 700 bytes, so that a dict and a changelogged
 import base64
 import struct
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import accumulate
 from typing import Final, Literal
 
@@ -26,8 +26,6 @@ _ORDER: Final = struct.Struct("<BQ")
 _ANSWER: Final = struct.Struct("<8sQBBHHHHHHHBB")
 _ID_BYTES: Final = 17
 _NOBODY: Final = "0" * 32
-_UNPACKED_ROWS: Final = 4096
-"""Rows kept unpacked, about 3 kB each: what is in the news now is a candidate again and again."""
 _NO_SCORE: Final = 0xFFFF
 _SCORE_STEPS: Final = 10_000
 
@@ -93,6 +91,11 @@ class Row:
         """The hashes of the numbers in the text."""
         return frozenset(self.numbers.tolist())
 
+    @cached_property
+    def sorted_numbers(self) -> list[int]:
+        """The hashes of the numbers in the text, the smallest first."""
+        return sorted(self.number_set)
+
     def leads_story(self, article_id: str) -> bool:
         """Return whether articles on the same event are found by this one: it is no copy, and has something to be found by."""
         return self.cluster == article_id and len(self.terms) > 0
@@ -142,7 +145,6 @@ def pack_row(row: Row) -> str:
     return base64.b64encode(head + row.signature.tobytes() + arrays + ids + answers).decode()
 
 
-@lru_cache(_UNPACKED_ROWS)
 def unpack_row(text: str) -> Row:
     """Return the row in a base64 text; raises ValueError when it is not of this version."""
     data = base64.b64decode(text)

@@ -4,12 +4,19 @@ No threshold on similarity alone separates copies from articles on one event: an
 bulletins of one template reach .51. Containment lifts edited copies above .55 and numbers tell the bulletins apart.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
 
 from services.deduplicator.rows import Row
 from services.deduplicator.sketching import MAX_NUMBERS
+
+Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.unsignedinteger[Any]]
 
 DECISION_VERSION: Final = 2
 
@@ -54,7 +61,7 @@ class Relation(StrEnum):
     NONE = "none"
 
 
-class _Numbers(Enum):
+class Numbers(Enum):
     """What the numbers of two texts say about them.
 
     Foreign numbers are those of another day's bulletin: no likeness of the words makes up for them. Numbers that merely disagree
@@ -69,36 +76,51 @@ class _Numbers(Enum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """The relation of two texts and the numbers it follows from; scores are shares from 0 to 1."""
+    """The relation of two texts and how alike they are estimated; scores are shares from 0 to 1."""
 
     relation: Relation
     similarity: float
     containment: float
-    number_agreement: float | None
-    threshold: float
 
 
-def estimated_containment(similarity: float, shingles: int, other_shingles: int) -> float:
-    """Return the share of the smaller shingle set that lies in the other one, from the Jaccard similarity of the two."""
-    smaller = max(min(shingles, other_shingles), 1)
-    return min(similarity * (shingles + other_shingles) / ((1 + similarity) * smaller), 1.0)
+def estimated_containment(similarity: Floats, shingles: int, other_shingles: Counts) -> Floats:
+    """Return the share of the smaller shingle set that lies in each other one, from the Jaccard similarity of the two."""
+    others = other_shingles.astype(np.int64)
+    smaller = np.maximum(np.minimum(shingles, others), 1)
+    contained: Floats = np.minimum(similarity * (shingles + others) / ((1 + similarity) * smaller), 1.0)
+    return contained
 
 
-def judge(row: Row, exact: bytes, other: Row, similarity: float) -> Verdict:
-    """Return how an article (its row and exact hash) relates to one in the window, given their estimated similarity."""
-    agreement = number_agreement(row, other)
-    smaller, larger = sorted((max(row.shingles, 1), max(other.shingles, 1)))
-    size = smaller / larger
-    numbers = _numbers_say(agreement, min(len(row.numbers), len(other.numbers)))
-    threshold = _threshold(numbers, size)
+def judge(row: Row, exact: bytes, other: Row, similarity: float, containment: float) -> Verdict:
+    """Return how an article (its row and exact hash) relates to one in the window, given how alike the two are estimated."""
     if exact == other.exact:
-        return Verdict(Relation.EXACT, 1.0, 1.0, agreement, threshold)
-    containment = estimated_containment(similarity, row.shingles, other.shingles)
-    relation = Relation.NEAR if size >= SAME_ARTICLE_SIZE else Relation.CONTAINED
-    other_numbers = numbers is _Numbers.FOREIGN or (relation is Relation.CONTAINED and numbers is _Numbers.DISAGREE)
-    if containment < threshold or smaller < MIN_SHINGLES or other_numbers:
-        relation = Relation.NONE
-    return Verdict(relation, round(similarity, 4), round(containment, 4), agreement, threshold)
+        return Verdict(Relation.EXACT, 1.0, 1.0)
+    relation = Relation.NONE
+    if containment >= NUMBERS_AGREE_CONTAINMENT:
+        relation = _relation(row, other, containment)
+    return Verdict(relation, round(similarity, 4), round(containment, 4))
+
+
+def _relation(row: Row, other: Row, containment: float) -> Relation:
+    """Return how two texts relate of which one seems to hold most of the other."""
+    numbers, _, threshold = weigh_numbers(row, other)
+    relation = Relation.NEAR if _size(row, other) >= SAME_ARTICLE_SIZE else Relation.CONTAINED
+    other_numbers = numbers is Numbers.FOREIGN or (relation is Relation.CONTAINED and numbers is Numbers.DISAGREE)
+    too_short = min(row.shingles, other.shingles) < MIN_SHINGLES
+    return Relation.NONE if containment < threshold or too_short or other_numbers else relation
+
+
+def weigh_numbers(row: Row, other: Row) -> tuple[Numbers, float | None, float]:
+    """Return what the numbers of two texts say, the share of them that agrees, and the containment they ask for."""
+    agreement = number_agreement(row, other)
+    numbers = _numbers_say(agreement, min(len(row.numbers), len(other.numbers)))
+    return numbers, agreement, _threshold(numbers, _size(row, other))
+
+
+def _size(row: Row, other: Row) -> float:
+    """Return how long the shorter text is beside the longer one, as a share."""
+    smaller, larger = sorted((max(row.shingles, 1), max(other.shingles, 1)))
+    return smaller / larger
 
 
 def number_agreement(row: Row, other: Row) -> float | None:
@@ -106,28 +128,27 @@ def number_agreement(row: Row, other: Row) -> float | None:
 
     A sketch keeps the smallest hashes of a long list: only the range that both lists cover is held together.
     """
-    numbers, others = row.number_set, other.number_set
-    ceiling = min((max(held) for held in (numbers, others) if len(held) == MAX_NUMBERS), default=None)
-    if ceiling is not None:
-        numbers = frozenset(number for number in numbers if number <= ceiling)
-        others = frozenset(number for number in others if number <= ceiling)
+    numbers, others = row.sorted_numbers, other.sorted_numbers
+    ceiling = min((held[-1] for held in (numbers, others) if len(held) == MAX_NUMBERS), default=None)
     fewer = min(len(numbers), len(others))
-    return round(len(numbers & others) / fewer, 4) if fewer else None
+    if ceiling is not None:
+        fewer = min(bisect_right(numbers, ceiling), bisect_right(others, ceiling))
+    return round(len(row.number_set & other.number_set) / fewer, 4) if fewer else None
 
 
-def _numbers_say(agreement: float | None, fewer: int) -> _Numbers:
+def _numbers_say(agreement: float | None, fewer: int) -> Numbers:
     if agreement is None:
-        return _Numbers.NOTHING
+        return Numbers.NOTHING
     if agreement >= NUMBERS_AGREE:
-        return _Numbers.AGREE
+        return Numbers.AGREE
     if agreement < NUMBERS_FOREIGN and fewer >= ENOUGH_FOREIGN_NUMBERS:
-        return _Numbers.FOREIGN
-    return _Numbers.DISAGREE if agreement < NUMBERS_DISAGREE and fewer >= ENOUGH_NUMBERS else _Numbers.NOTHING
+        return Numbers.FOREIGN
+    return Numbers.DISAGREE if agreement < NUMBERS_DISAGREE and fewer >= ENOUGH_NUMBERS else Numbers.NOTHING
 
 
-def _threshold(numbers: _Numbers, size: float) -> float:
-    if numbers in (_Numbers.DISAGREE, _Numbers.FOREIGN):
+def _threshold(numbers: Numbers, size: float) -> float:
+    if numbers in (Numbers.DISAGREE, Numbers.FOREIGN):
         return NUMBERS_DISAGREE_CONTAINMENT
-    if numbers is _Numbers.AGREE and size >= COMPARABLE_SIZE:
+    if numbers is Numbers.AGREE and size >= COMPARABLE_SIZE:
         return NUMBERS_AGREE_CONTAINMENT
     return BASE_CONTAINMENT

@@ -20,6 +20,7 @@ from services.deduplicator.rules import (
     Relation,
     Verdict,
     judge,
+    weigh_numbers,
 )
 from services.deduplicator.sketching import features_of, sketch_words
 from services.deduplicator.story import story_terms
@@ -80,7 +81,7 @@ def decide(article: SketchedText, *, window: Window) -> Iterator[Passed]:
     judged = _verdicts(row, features.exact, window.similar(row, now, besides=article.article_id))
     stories = _stories(row, judged, window.related(row, now, besides=article.article_id), window)
     answer, row = _answer(article, row, features.exact, judged, stories, known)
-    window.remember(article.article_id, row, now)
+    window.remember(article.article_id, row, now, replacing=known)
     yield _unique(article, row, answer)
 
 
@@ -107,7 +108,10 @@ class _Judged:
 
 def _verdicts(row: Row, exact: bytes, candidates: list[Candidate]) -> list[_Judged]:
     """Return the candidates with their verdicts: the same text, then copies, then pieces, then what is neither."""
-    judged = [_Judged(c.article_id, c.row, judge(row, exact, c.row, c.similarity), c.kinship) for c in candidates]
+    judged = [
+        _Judged(c.article_id, c.row, judge(row, exact, c.row, c.similarity, c.containment), c.kinship)
+        for c in candidates
+    ]
     return sorted(judged, key=lambda j: (_RANKS[j.verdict.relation], -j.verdict.containment, j.row.order))
 
 
@@ -151,6 +155,7 @@ def _answer(
     elif stories.joined:
         row = replace(row, story=stories.joined.story)
     nearest = judged[0] if judged else None
+    agreement, threshold = weigh_numbers(row, nearest.row)[1:] if nearest else (None, None)
     fetched_ms = milliseconds(article.fetched_at)
     answer = Answer(
         text=exact,
@@ -159,8 +164,8 @@ def _answer(
         neighbour=nearest.article_id if nearest else None,
         similarity=nearest.verdict.similarity if nearest else None,
         containment=nearest.verdict.containment if nearest else None,
-        number_agreement=nearest.verdict.number_agreement if nearest else None,
-        threshold=nearest.verdict.threshold if nearest else None,
+        number_agreement=agreement,
+        threshold=threshold,
         story_neighbour=stories.joined.article_id if stories.joined else None,
         story_score=stories.joined.score if stories.joined else None,
         candidates=len(judged),

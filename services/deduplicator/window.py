@@ -46,15 +46,18 @@ _LAST_SECOND: Final = 4_000_000_000
 _FIRST_CAPACITY: Final = 1024
 _GROWTH: Final = 1.5
 _LOADED_AT_ONCE: Final = 4096
+_REMEMBERED_ROWS: Final = 4096
+"""Rows kept unpacked, about 3 kB each: what is in the news now is a candidate again and again."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """An article of the window that shares text: its row, the estimated Jaccard similarity, and how alike the terms are."""
+    """An article of the window that shares text: its row, how alike the texts are (both estimated), and how alike the terms."""
 
     article_id: str
     row: Row
     similarity: float
+    containment: float
     kinship: float
 
 
@@ -90,6 +93,7 @@ class Window:
         self._oldest = self._next_order = 0
         self._live = 0
         self._now = 0
+        self._unpacked: dict[str, Row] = {}
 
     def _make_indexes(self, capacity: int) -> None:
         self._copies = KeyIndex(width=PHRASE_KEYS, limit=ARTICLES_A_KEY, capacity=capacity)
@@ -145,25 +149,22 @@ class Window:
         slots = slots[np.abs(self._times[slots].astype(np.int64) - row.time) <= self._seconds]
         if not len(slots):
             return []
-        agreeing = (self._signatures[slots] == row.signature).mean(axis=1)
+        agreeing = np.count_nonzero(self._signatures[slots] == row.signature, axis=1) / PERMUTATIONS
         similarity = np.maximum((agreeing - _CHANCE) / (1 - _CHANCE), 0.0)
-        shingles = self._shingles[slots]
-        containment = [
-            estimated_containment(alike, row.shingles, count)
-            for alike, count in zip(similarity.tolist(), shingles.tolist(), strict=True)
-        ]
-        likeliest = sorted(
-            (-contained, order, slot, alike)
-            for contained, order, slot, alike in zip(
-                containment, self._orders(slots).tolist(), slots.tolist(), similarity.tolist(), strict=True
-            )
-            if contained >= _FLOOR
-        )
+        containment = estimated_containment(similarity, row.shingles, self._shingles[slots])
+        likeliest = np.lexsort((self._orders(slots), -containment))
+        likeliest = likeliest[containment[likeliest] >= _FLOOR]
         self._unverified += max(0, len(likeliest) - MAX_VERIFIED)
         kept = likeliest[:MAX_VERIFIED]
-        kinship = self._stories.likeness(row.terms, np.array([slot for _, _, slot, _ in kept], np.int64))[0].tolist()
-        found = [(self._id(slot), alike, kin) for (_, _, slot, alike), kin in zip(kept, kinship, strict=True)]
-        return [Candidate(name, self._row(name), alike, kin) for name, alike, kin in found if name != besides]
+        kinship = self._stories.likeness(row.terms, slots[kept])[0].tolist()
+        names = [self._id(slot) for slot in slots[kept].tolist()]
+        return [
+            Candidate(name, self._row(name), alike, contained, kin)
+            for name, alike, contained, kin in zip(
+                names, similarity[kept].tolist(), containment[kept].tolist(), kinship, strict=True
+            )
+            if name != besides
+        ]
 
     def related(self, row: Row, now: int, *, besides: str) -> list[Kin]:
         """Return articles on the same event, the likeliest first; never the article `besides` itself.
@@ -193,15 +194,21 @@ class Window:
         return unpack_id(bytes(self._ids[slot]))
 
     def _row(self, article_id: str) -> Row:
-        return unpack_row(self._rows[article_id])
+        row = self._unpacked.get(article_id)
+        if row is None:
+            if len(self._unpacked) >= _REMEMBERED_ROWS:
+                self._unpacked.clear()
+            row = self._unpacked[article_id] = unpack_row(self._rows[article_id])
+        return row
 
     def _orders(self, slots: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return the place in the one order of each slot: slots are filled round and round in that order."""
         return self._oldest + (slots - self._oldest) % self._copies.capacity
 
-    def remember(self, article_id: str, row: Row, now: int) -> None:
-        """Put an article at the end of the order (a revision leaves its former place), then let a few expired rows go."""
-        self._release(article_id)
+    def remember(self, article_id: str, row: Row, now: int, *, replacing: Row | None) -> None:
+        """Put an article at the end of the order, in place of its former row if it has one, then let a few expired rows go."""
+        if replacing:
+            self._release(article_id, replacing)
         self._now = now
         order = self._next_order
         if order - self._oldest >= self._copies.capacity:
@@ -223,8 +230,10 @@ class Window:
 
     def forget(self, article_id: str) -> bool:
         """Take an article out of the window (a takedown); return whether it was there."""
-        if not self._release(article_id):
+        row = self.recall(article_id)
+        if row is None:
             return False
+        self._release(article_id, row)
         del self._rows[article_id]
         return True
 
@@ -238,18 +247,14 @@ class Window:
         self._occupied[slot] = True
         self._live += 1
 
-    def _release(self, article_id: str) -> bool:
-        row = self.recall(article_id)
-        if row is None:
-            return False
+    def _release(self, article_id: str, row: Row) -> None:
+        self._unpacked.pop(article_id, None)
         slot = row.order % self._copies.capacity
-        if bytes(self._ids[slot]) != pack_id(article_id):
-            return True
-        self._copies.unlink(slot)
-        self._stories.remove(slot)
-        self._occupied[slot] = False
-        self._live -= 1
-        return True
+        if bytes(self._ids[slot]) == pack_id(article_id):
+            self._copies.unlink(slot)
+            self._stories.remove(slot)
+            self._occupied[slot] = False
+            self._live -= 1
 
     def _expire(self) -> None:
         for _ in range(EXPIRED_A_STEP):
