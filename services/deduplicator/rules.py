@@ -18,7 +18,7 @@ from services.deduplicator.sketching import MAX_NUMBERS
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.unsignedinteger[Any]]
 
-DECISION_VERSION: Final = 2
+DECISION_VERSION: Final = 3
 
 BASE_CONTAINMENT: Final = 0.72
 NUMBERS_AGREE_CONTAINMENT: Final = 0.55

@@ -171,21 +171,31 @@ def _answer(
         candidates=len(judged),
         version=DECISION_VERSION,
         sequence=_sequence(known, fetched_ms),
-        duplicate_of=tuple(_edges(article.article_id, row.cluster, matches)),
+        duplicate_of=tuple(_edges(article.article_id, row.cluster, judged)),
         linked_stories=tuple(_distinct(story for story in stories.found if story != row.story)[:MAX_LINKS]),
     )
     return answer, answered(row, answer)
 
 
-def _edges(article_id: str, cluster: str, matches: list[_Judged]) -> list[str]:
+def _edges(article_id: str, cluster: str, judged: list[_Judged]) -> list[str]:
     """Return what an article is a copy of, or ties it to: its cluster's original, then pieces and wholes of other clusters.
 
-    A piece of one copy is a piece of all: what the copies in the cluster are tied to, the article is tied to as well.
+    A piece of one copy is a piece of all: the article is tied to every copy at hand of what it is a piece of, and to what is
+    tied to a copy of its own, however far the copies have moved apart.
     """
-    others = [j.article_id for j in matches if j.row.cluster != cluster]
-    inherited = [tied for j in matches if j.row.cluster == cluster for tied in j.row.answers[0].duplicate_of]
-    named = (tied for tied in [cluster, *others, *inherited] if tied != article_id)
-    return _distinct(named)[:MAX_EDGES]
+    matches = [j for j in judged if j.verdict.relation is not Relation.NONE]
+    others = [j for j in matches if j.row.cluster != cluster]
+    tied_clusters = {j.row.cluster for j in others}
+    own = {cluster, *(j.article_id for j in judged if j.row.cluster == cluster)}
+    named = (
+        cluster,
+        *(j.article_id for j in others),
+        *(j.row.cluster for j in others),
+        *(j.article_id for j in judged if j.row.cluster in tied_clusters),
+        *(j.article_id for j in judged if own.intersection(j.row.answers[0].duplicate_of)),
+        *(tied for j in matches if j.row.cluster == cluster for tied in j.row.answers[0].duplicate_of),
+    )
+    return _distinct(tied for tied in named if tied != article_id and tied not in own - {cluster})[:MAX_EDGES]
 
 
 def _sequence(known: Row | None, fetched_ms: int) -> int:

@@ -147,6 +147,11 @@ class Wire:
                     records += [record_of(message) for message in messages]
             return sorted(records, key=lambda record: (record.partition, record.offset))
 
+    def held(self, topic: Topic) -> int:
+        """Return how many records a topic was sent."""
+        with closing(make_consumer(self.settings, None, "tests")) as consumer:
+            return sum(consumer.end_offsets([TopicPartition(topic.name, n) for n in range(topic.partitions)]).values())
+
     def letters(self, topic: Topic) -> list[DeadLetter]:
         """Return the dead letters of a topic."""
         return list(dead_letters.read(self.settings, topic))

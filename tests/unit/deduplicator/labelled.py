@@ -15,6 +15,7 @@ from shared.ids import article_id_for_link, trace_id_for
 from shared.models import DateOrigin, ExtractedArticle, Language, Published, SketchedArticle, Source, UniqueArticle
 
 DATA = Path(__file__).parents[2] / "data" / "dedup" / "articles.jsonl"
+BLIND = DATA.with_name("blind.jsonl")
 STORIES = DATA.with_name("stories.jsonl")
 START = datetime(2026, 2, 1, 6, 0, tzinfo=UTC)
 

@@ -63,6 +63,16 @@ def test_a_copy_is_tied_to_the_pieces_of_its_cluster() -> None:
     assert reworded.duplicate_of == [whole.article_id, piece.article_id]
 
 
+def test_a_piece_is_tied_to_every_copy_of_its_whole() -> None:
+    window = Window({})
+    whole = decided(article("whole", FIRE), window)
+    edited = decided(article("edited", (FIRE[0].replace("khống chế", "dập tắt"), *EDITED[1:]), minutes=1), window)
+    assert edited.cluster_id == whole.article_id
+    piece = decided(article("piece", FIRE[0], minutes=2), window)
+    assert set(piece.duplicate_of) == {whole.article_id, edited.article_id}
+    assert piece.cluster_id == piece.article_id
+
+
 def test_unlike_articles_stay_apart_and_say_what_they_were_held_against() -> None:
     window = Window({})
     decided(article("fire", FIRE), window)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.deduplicator.cluster import cluster_documents
-from tests.unit.deduplicator.labelled import STORIES, documents, labelled, measure
+from tests.unit.deduplicator.labelled import BLIND, STORIES, documents, labelled, measure
 
 pytestmark = pytest.mark.slow
 
@@ -30,6 +30,16 @@ def test_own_articles(seed: int) -> None:
     assert f1(found["copy_precision"], found["copy_recall"]) >= 0.98
     assert found["copy_precision"] >= 0.99
     assert found["merged"] <= 0.01
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_articles_written_before_they_were_tried(seed: int) -> None:
+    rows = labelled(BLIND) if seed == 0 else _shuffled(labelled(BLIND), seed)
+    found = measure(rows, cluster_documents(documents(rows)))
+    assert f1(found["copy_precision"], found["copy_recall"]) >= 0.90
+    assert found["copy_precision"] == 1
+    assert found["merged"] == 0
+    assert found["story_precision"] >= 0.90
 
 
 def test_own_stories_within_a_language() -> None:
