@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from services.extractor.entities.context import Condition
+from services.extractor.entities.dead_rules import dead_aliases, dead_words
 from services.extractor.entities.grammar import Grammar, read_grammar
 from services.extractor.entities.lexicon import Builder, Lexicon, preferred_label
 from services.extractor.entities.persons import person_key
@@ -103,9 +104,9 @@ def _read(paths: Iterable[Path]) -> tuple[list[tuple[Path, AliasFile]], list[Pro
 
 
 def _set_problems(located: Sequence[_Located], contexts: dict[str, Context]) -> Iterator[Problem]:
-    """Yield repeated ids, unknown references, and aliases of two sets that no context tells apart."""
+    """Yield repeated ids, unknown references, aliases of two sets that no context tells apart, and dead ones."""
     ids: dict[str, Path] = {}
-    owners: dict[str, str] = {}
+    owners: dict[tuple[str, str | None], str] = {}
     for path, number, item in located:
         where = ("sets", number)
         if item.id in ids:
@@ -118,17 +119,18 @@ def _set_problems(located: Sequence[_Located], contexts: dict[str, Context]) -> 
         for alias in item.spellings():
             if alias.when and alias.when not in contexts:
                 yield _problem(path, (*where, "aliases"), f"`{alias.text}` needs an unknown context `{alias.when}`")
-            if alias.when:
-                continue
-            other = owners.setdefault(alias.text, item.id)
+            other = owners.setdefault((alias.text, alias.when), item.id)
             if other != item.id:
-                yield _problem(
-                    path, where, f"alias `{alias.text}` belongs to {other} and {item.id}", "give one of them a context (when)"
-                )  # fmt: skip
+                remedy = (
+                    "give one of them another context (when)" if alias.when else "give one of them a context (when)"
+                )
+                yield _problem(path, where, f"alias `{alias.text}` belongs to {other} and {item.id}", remedy)
+        for text, reason in dead_aliases(item):
+            yield _problem(path, (*where, "aliases"), f"`{text}` {reason}: a dead rule", "remove it")
 
 
 def _context_problems(files: Sequence[tuple[Path, AliasFile]], located: Sequence[_Located]) -> Iterator[Problem]:
-    """Yield contexts that no alias uses, that say nothing, or that are defined twice."""
+    """Yield contexts that no alias uses, that say nothing, or that are defined twice, and their words that others cover."""
     used = {alias.when for _, _, item in located for alias in item.spellings()}
     seen: set[str] = set()
     for path, file in files:
@@ -143,6 +145,8 @@ def _context_problems(files: Sequence[tuple[Path, AliasFile]], located: Sequence
                 yield _problem(
                     path, where, "no alias uses it: a dead rule", "remove it or name it in an alias's `when`"
                 )
+            for condition, word, other in dead_words(context):
+                yield _problem(path, (*where, condition), f"`{word}` is covered by `{other}`: a dead rule", "remove it")
 
 
 def _problem(path: Path, location: Sequence[int | str], reason: str, remedy: str = "") -> Problem:

@@ -53,6 +53,22 @@ def problems(folder: Path) -> list[str]:
         ("  - {id: Moon, type: LOC, labels: {en: A}}\n", "own.yaml:3: sets.1.id: "),
         ("contexts:\n  idle: {after: [near]}\n", "own.yaml:4: contexts.idle: no alias uses it: a dead rule"),
         ("contexts:\n  idle: {}\n", "own.yaml:4: contexts.idle: has no condition: a dead rule"),
+        (
+            "  - {id: loc:a, type: LOC, aliases: [Aa, Aa]}\n",
+            "own.yaml:3: sets.1.aliases: `Aa` is given twice: a dead rule",
+        ),
+        (
+            "  - {id: loc:a, type: LOC, aliases: [Aa, {text: Aa, when: c}]}\ncontexts:\n  c: {near: [sky]}\n",
+            "own.yaml:3: sets.1.aliases: `Aa` counts without its context `c`, too: a dead rule",
+        ),
+        (
+            "  - {id: loc:a, type: LOC, labels: {ru: Луна}, aliases: [{text: Луной, inflect: false}]}\n",
+            "own.yaml:3: sets.1.aliases: `Луной` is a case form of `Луна`: a dead rule",
+        ),
+        (
+            "  - {id: loc:a, type: LOC, aliases: [{text: Aa, when: c}]}\ncontexts:\n  c: {after: [tờ báo, báo]}\n",
+            "own.yaml:5: contexts.c.after: `tờ báo` is covered by `báo`: a dead rule",
+        ),
     ],
 )
 def test_alias_problems_name_file_line_and_key(addition: str, expected: str, tmp_path: Path) -> None:
