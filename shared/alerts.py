@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AwareDatetime, Field, TypeAdapter
 
-from shared.models import ArticleId, Model, Score, TraceId
+from shared.models import ArticleId, EntityType, Model, Score, TraceId
 
 MAX_STORIES: Final = 5
 """Top stories kept as the evidence of an alert."""
@@ -64,16 +64,31 @@ class AlertRule(Model):
     group: str | None = None
 
 
-class Hit(Model):
-    """A watched keyword in one article, as the log keeps it: copies included, the detector tells them apart.
+class NewTermRule(AlertRule):
+    """How names that no keyword looks for are watched: a name of the alias sets that was rare and is suddenly told.
+
+    It was rare with at most `at_most` stories in the `days` before the last one; it alarms with `min_stories` from `min_sources`
+    in a day. `types` are the kinds of things that count, none means all; the ids in `ignore` never alarm. Severities are by
+    stories. `sensitivity` and `silence` have no meaning here.
+    """
+
+    min_stories: Annotated[int, Field(ge=2)] = 5
+    warning_at: Annotated[float, Field(ge=1)] = 10.0
+    critical_at: Annotated[float, Field(ge=1)] = 25.0
+    days: Annotated[int, Field(ge=1, le=60)] = 30
+    at_most: Count = 1
+    types: tuple[EntityType, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+
+class LoggedArticle(Model):
+    """What the log keeps of an article.
 
     `claimed_at` is when the article says it was published (the last moment of the day where only a day is known), `arrived_at`
     when it was first seen. `backlog` marks what a feed held at its first visit, `replay` an article processed again.
     """
 
-    kind: Literal["hit"] = "hit"
     article_id: ArticleId
-    keyword: str
     cluster_id: str
     story_id: str
     feed: str
@@ -86,6 +101,29 @@ class Hit(Model):
     backlog: bool = False
     replay: bool = False
     trace_id: TraceId
+
+
+class Hit(LoggedArticle):
+    """A watched keyword in one article: copies included, the detector tells them apart."""
+
+    kind: Literal["hit"] = "hit"
+    keyword: str
+
+
+class Name(Model):
+    """A thing that an article names, by its id in the alias sets."""
+
+    id: str
+    label: str
+    type: EntityType
+
+
+class Named(LoggedArticle):
+    """The names in an article that is no copy; `knowledge` is the extractor's version, with the hash of what it knows."""
+
+    kind: Literal["named"] = "named"
+    names: tuple[Name, ...]
+    knowledge: str = ""
 
 
 class Tick(Model):
@@ -106,12 +144,13 @@ class WatchedKeyword(Model):
 
 
 class ConfigSnapshot(Model):
-    """The watched keywords from here on; `hash` is over their hashes."""
+    """The watched keywords from here on, and how new terms are watched (None: not at all); `hash` is over all of it."""
 
     kind: Literal["config"] = "config"
     hash: str
     at: AwareDatetime
     keywords: tuple[WatchedKeyword, ...] = ()
+    new_terms: NewTermRule | None = None
 
 
 class Action(StrEnum):
@@ -149,7 +188,7 @@ class Command(Model):
     until: AwareDatetime | None = None
 
 
-LogRecord = Hit | Tick | ConfigSnapshot | Command
+LogRecord = Hit | Named | Tick | ConfigSnapshot | Command
 LOG_RECORD: Final[TypeAdapter[LogRecord]] = TypeAdapter(Annotated[LogRecord, Field(discriminator="kind")])
 """Reads a record of the log by its `kind`."""
 
@@ -228,9 +267,9 @@ class Handling(Model):
 class Alert(Model):
     """One alert over its whole life; each record replaces the one before it (`sequence` counts them).
 
-    `keyword` names the subject (for a silence of a feed or a language `subject` says so). `opening` is the reading that fired,
-    `peak` the strongest so far, `windows` all windows at the last change; tallies and stories belong to the last change as well.
-    Written again after a crash, a record has the same id and sequence.
+    `keyword` names the subject; `subject` says when that is a feed, a language or, with its `entity_id`, a name. `opening` is the
+    reading that fired, `peak` the strongest so far, `windows` all windows at the last change; tallies and stories belong to the
+    last change as well. Written again after a crash, a record has the same id and sequence.
     """
 
     alert_id: AlertId
@@ -238,8 +277,9 @@ class Alert(Model):
     kind: AlertKind
     state: AlertState
     severity: Severity
-    subject: Literal["keyword", "feed", "language"] = "keyword"
+    subject: Literal["keyword", "feed", "language", "entity"] = "keyword"
     keyword: str
+    entity_id: str | None = None
     group: str | None = None
     opened_at: AwareDatetime
     updated_at: AwareDatetime

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from shared.alerts import AlertRule
+from shared.alerts import AlertRule, NewTermRule
 from shared.yaml_config import ConfigModel
 
 WATCHLIST: Final = "watchlist.yaml"
@@ -42,6 +42,21 @@ class AlertSettings(AlertRule):
     def _severities_ascend(self) -> "AlertSettings":
         if self.critical_at < self.warning_at:
             raise ValueError("critical_at must not be below warning_at")
+        return self
+
+
+class NewTermSettings(NewTermRule, AlertSettings):
+    """The `new_terms` block of the file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "NewTermSettings":
+        meaningless = sorted(self.model_fields_set & {"sensitivity", "silence", "windows"})
+        if meaningless:
+            raise ValueError(f"has no meaning for new terms: {', '.join(meaningless)}")
+        if self.at_most >= self.min_stories:
+            raise ValueError("at_most must be below min_stories: a term that has alarmed is new no more")
         return self
 
 
@@ -82,3 +97,4 @@ class WatchlistFile(ConfigModel):
     """The file watchlist.yaml."""
 
     keywords: tuple[Keyword, ...] = ()
+    new_terms: NewTermSettings = NewTermSettings()

@@ -6,6 +6,7 @@ chosen over generated streams (docs/alerts.md).
 """
 
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Final
 
 from services.alerter.statistics import spread
@@ -25,6 +26,7 @@ _PRIOR_STORIES: Final = 0.3
 _PRIOR_HOURS: Final = 3.0
 _CAP: Final = 3.0
 _HALF_DAY: Final = 12
+_DAY_BACK: Final = 25
 
 
 def slot(hour: int) -> int:
@@ -55,6 +57,26 @@ class Season:
         keep = _SEASON_FORGET[place >= 24]
         self.heard[place] = (self.heard[place] - _SEASON_PRIOR) * keep + heard + _SEASON_PRIOR
         self.usual[place] = (self.usual[place] - _SEASON_PRIOR) * keep + usual + _SEASON_PRIOR
+
+
+class DayFactors:
+    """The season's factors summed up over the last day, once an hour: every window of every story asks for them."""
+
+    def __init__(self) -> None:
+        self._hour = -1
+        self._sums: list[float] = []
+
+    def between(self, season: Season, hour: int, start: float, end: float) -> float:
+        """Return the sum of the factors between two times (seconds) of the day up to the end of `hour`, in hours."""
+        if self._hour != hour:
+            factors = (season.factor(each) for each in range(hour - _DAY_BACK, hour + 1))
+            self._sums, self._hour = list(accumulate(factors, initial=0.0)), hour
+        return self._until(end) - self._until(start)
+
+    def _until(self, time: float) -> float:
+        place, part = divmod(time - (self._hour - _DAY_BACK) * HOUR, HOUR)
+        index = int(place)
+        return self._sums[index] + part / HOUR * (self._sums[index + 1] - self._sums[index])
 
 
 @dataclass(slots=True)

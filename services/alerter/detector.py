@@ -5,22 +5,23 @@ state dumped after any record. It judges a keyword at every new story, and what 
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from services.alerter.baseline import DAY, FORGET, HOUR, LEARN_AFTER, Series
+from services.alerter.baseline import DAY, FORGET, HOUR, LEARN_AFTER, DayFactors, Series
 from services.alerter.forgetting import forget_text
 from services.alerter.lifecycle import (
-    Subject,
     changed_alert,
     moved_alert,
     open_alert,
-    silence_alert,
     state_without_silence,
 )
+from services.alerter.silence import notice_silence
 from services.alerter.state import EVERYTHING, Silence, State
-from services.alerter.voices import MIN_EXPECTED, Voice, silent_window
-from services.alerter.watched import LATE, Story, Watched, Window, independent
+from services.alerter.terms import Term, Terms
+from services.alerter.voices import Voice
+from services.alerter.watched import LATE, Story, Watched, Window, counts_at, independent, story_of
 from shared.alerts import (
     Action,
     Alert,
@@ -30,7 +31,11 @@ from shared.alerts import (
     ConfigSnapshot,
     Handling,
     Hit,
+    LoggedArticle,
     LogRecord,
+    Name,
+    Named,
+    NewTermRule,
     Tick,
 )
 
@@ -60,14 +65,15 @@ class Detector:
 
     def __init__(self, state: State | None = None) -> None:
         self.state = state or State()
-        self._sums_hour = -1
-        self._sums: list[float] = []
+        self._factors = DayFactors()
 
     def apply(self, record: LogRecord) -> list[Alert]:
         """Take in the next record of the log; return the alert records that follow from it."""
         match record:
             case Hit():
                 return list(self._hit(record))
+            case Named():
+                return list(self._named(record))
             case Tick():
                 return list(self._tick(record))
             case ConfigSnapshot():
@@ -83,9 +89,8 @@ class Detector:
         state = self.state
         if hit.replay:
             return
-        arrived = _seconds(hit.arrived_at)
-        yield from self._advance(min(arrived, state.ticked + MAX_LEAD) if state.ticked else arrived)
-        at = min(arrived, _seconds(hit.claimed_at) if hit.claimed_at else arrived)
+        yield from self._advance(self._clock_at(hit))
+        at = counts_at(hit)
         self._hear(hit, at)
         watched = self._watched(hit.keyword)
         if watched is None:
@@ -101,13 +106,60 @@ class Detector:
             return
         watched.series.hours[at // HOUR] = watched.series.hours.get(at // HOUR, 0) + 1
         watched.note(at, min(NEW_TERM_ABSENCE, max(NEW_TERM_WATCH, at - watched.since)))
-        watched.add(
-            Story(
-                at, hit.cluster_id, hit.story_id, hit.article_id, hit.source, hit.language, hit.title, hit.url,
-                late=late > HOUR,
-            )
-        )  # fmt: skip
+        watched.add(story_of(hit, at, late))
         yield from self._judge(watched)
+
+    def _named(self, named: Named) -> Iterator[Alert]:
+        """Count the names in a story; open an alert on a rare one that is suddenly told, follow the open ones."""
+        state, rule = self.state, self.state.new_terms
+        if named.replay or rule is None:
+            return
+        yield from self._advance(self._clock_at(named))
+        at = counts_at(named)
+        late = state.clock - at
+        alarms = not (named.backlog or late > LATE or self._is_young(named.source))
+        state.terms.learn(named.knowledge, state.clock)
+        story = story_of(named, at, late)
+        for name in named.names:
+            term = state.terms.get(name.id, state.clock, rule.at_most)
+            standing = state.standing_terms.get(name.id)
+            if not alarms:
+                term.teach(at, rule.at_most)
+            elif standing is None:
+                term.hear(story, rule.at_most)
+                yield from self._judge_term(name, term, rule)
+            elif standing.is_new_story(story.cluster_id, state.clock):
+                term.teach(at, rule.at_most)
+                yield from self._tell_more(standing, story)
+
+    def _judge_term(self, name: Name, term: Term, rule: NewTermRule) -> Iterator[Alert]:
+        """Open an alert on a name that was rare and is told by enough sources; from then on it is followed like a keyword."""
+        state = self.state
+        wanted = name.id not in rule.ignore and (not rule.types or name.type in rule.types)
+        if not wanted or state.clock - state.terms.since < NEW_TERM_WATCH:
+            return
+        stories = term.stands_out(rule, state.muted())
+        if not stories:
+            return
+        watched = Watched(name.label, state.clock, Series(exposure=state.exposure), entity_id=name.id)
+        for story in stories:
+            watched.is_new_story(story.cluster_id, state.clock)
+            watched.add(story)
+        term.settle(rule.at_most)
+        state.standing_terms[name.id] = watched
+        window = watched.window(state.clock, 24, self._exposure, state.noise, state.muted())
+        yield from self._open(watched, AlertKind.NEW_TERM, window)
+
+    def _tell_more(self, standing: Watched, story: Story) -> Iterator[Alert]:
+        hours = standing.series.hours
+        hours[story.at // HOUR] = hours.get(story.at // HOUR, 0) + 1
+        standing.add(replace(story))
+        if standing.alert:
+            yield from self._follow(standing, standing.alert)
+
+    def _clock_at(self, article: LoggedArticle) -> int:
+        arrived = _seconds(article.arrived_at)
+        return min(arrived, self.state.ticked + MAX_LEAD) if self.state.ticked else arrived
 
     def _watched(self, keyword: str) -> Watched | None:
         """Return a keyword's state. Without a configuration every keyword counts as watched from the start."""
@@ -149,8 +201,11 @@ class Detector:
         if window is None:
             return
         kind = AlertKind.NEW_TERM if self._is_new(watched) else AlertKind.SPIKE
-        watched.alert = open_alert(state, watched, kind, window, self._windows(watched))
-        watched.held_at = state.clock
+        yield from self._open(watched, kind, window)
+
+    def _open(self, watched: Watched, kind: AlertKind, window: Window) -> Iterator[Alert]:
+        watched.alert = open_alert(self.state, watched, kind, window, self._windows(watched))
+        watched.held_at = self.state.clock
         watched.told_ratio, watched.changed = window.ratio, False
         yield watched.alert
 
@@ -169,7 +224,7 @@ class Detector:
 
     def _follow(self, watched: Watched, alert: Alert) -> Iterator[Alert]:
         """Write an open alert again when it escalates: another severity, or twice the ratio last told."""
-        state, rule = self.state, self.state.rule(watched.name)
+        state, rule = self.state, self.state.rule_of(watched)
         if watched.holds(state.clock, rule, self._exposure, state.noise, state.muted()):
             watched.held_at = state.clock
         windows = self._windows(watched)
@@ -183,7 +238,7 @@ class Detector:
         state = self.state
         return [
             watched.window(state.clock, hours, self._exposure, state.noise, state.muted())
-            for hours in state.rule(watched.name).windows
+            for hours in state.rule_of(watched).windows
         ]
 
     def _tick(self, tick: Tick) -> Iterator[Alert]:
@@ -194,13 +249,13 @@ class Detector:
         state.ticked, state.silent_feeds = at, tick.silent_feeds
         yield from self._advance(at)
         yield from self._end_silences()
-        for watched in state.keywords.values():
+        for watched in state.all_watched():
             if watched.alert:
                 yield from self._keep(watched, watched.alert)
 
     def _keep(self, watched: Watched, alert: Alert) -> Iterator[Alert]:
         """Resolve an open alert whose windows no longer hold, or write it again with its new stories."""
-        state, rule = self.state, self.state.rule(watched.name)
+        state, rule = self.state, self.state.rule_of(watched)
         if watched.holds(state.clock, rule, self._exposure, state.noise, state.muted()):
             watched.held_at = state.clock
         if state.clock - watched.held_at >= RESOLVE_AFTER:
@@ -217,6 +272,8 @@ class Detector:
         watched.alert = None
         watched.floor = watched.held_at
         watched.new_since = None
+        if watched.entity_id is not None:
+            self.state.standing_terms.pop(watched.entity_id, None)
         yield closed
 
     def _advance(self, clock: int) -> Iterator[Alert]:
@@ -227,10 +284,12 @@ class Detector:
         for hour in range(state.clock // HOUR + 1, clock // HOUR + 1):
             state.clock = hour * HOUR
             self._learn(hour - LEARN_AFTER)
-            for watched in state.keywords.values():
+            for watched in state.all_watched():
                 watched.forget(state.clock)
+            if state.new_terms is not None:
+                state.terms.forget(state.clock, state.new_terms)
             self._grow_up()
-            yield from self._notice_silence(hour)
+            yield from notice_silence(state, hour)
         state.clock = max(state.clock, clock)
 
     def _learn(self, hour: int) -> None:
@@ -238,8 +297,8 @@ class Detector:
         if hour <= state.started // HOUR:
             return
         factor = state.season.factor(hour)
-        usual = sum(watched.series.rate for watched in state.keywords.values())
-        heard = sum(watched.series.learn(hour, factor, state.noise) for watched in state.keywords.values())
+        usual = sum(watched.series.rate for watched in state.all_watched())
+        heard = sum(watched.series.learn(hour, factor, state.noise) for watched in state.all_watched())
         for voice in (*state.feeds.values(), *state.languages.values()):
             voice.series.learn(hour, factor, state.voice_noise)
             voice.forget(hour + LEARN_AFTER)
@@ -259,59 +318,7 @@ class Detector:
 
     def _exposure(self, start: float, end: float) -> float:
         """Return the sum of the season's factors between two times of the last day, in hours."""
-        hour = self.state.clock // HOUR
-        if self._sums_hour != hour:
-            total = 0.0
-            self._sums = [0.0]
-            for each in range(hour - 25, hour + 1):
-                total += self.state.season.factor(each)
-                self._sums.append(total)
-            self._sums_hour = hour
-        return self._sum_until(end) - self._sum_until(start)
-
-    def _sum_until(self, time: float) -> float:
-        place, part = divmod(time - (self._sums_hour - 25) * HOUR, HOUR)
-        index = int(place)
-        return self._sums[index] + part / HOUR * (self._sums[index + 1] - self._sums[index])
-
-    def _notice_silence(self, hour: int) -> Iterator[Alert]:
-        """Open and resolve alerts on feeds, languages and keywords that should speak and do not.
-
-        Where nothing is heard at all, that is the one alert: the rest follows from it.
-        """
-        state = self.state
-        silent: dict[tuple[Subject, str], Window] = {}
-        everything = state.languages.get(EVERYTHING)
-        if everything and (window := everything.silent_window(hour, state.season, state.voice_noise)):
-            silent["language", EVERYTHING] = window
-        else:
-            silent = dict(self._silent(hour))
-        for (subject, name), window in silent.items():
-            key = f"{subject} {name}"
-            if key not in state.silence_alerts:
-                state.silence_alerts[key] = silence_alert(state, subject, name, window)
-                yield state.silence_alerts[key]
-        for key, alert in list(state.silence_alerts.items()):
-            if (alert.subject, alert.keyword) not in silent:
-                del state.silence_alerts[key]
-                yield moved_alert(state, alert, AlertState.RESOLVED)
-
-    def _silent(self, hour: int) -> Iterator[tuple[tuple[Subject, str], Window]]:
-        state = self.state
-        groups: tuple[tuple[Subject, dict[str, Voice]], ...] = (("feed", state.feeds), ("language", state.languages))
-        for subject, voices in groups:
-            for name, voice in voices.items():
-                if window := voice.silent_window(hour, state.season, state.voice_noise):
-                    yield (subject, name), window
-        for name, watched in state.keywords.items():
-            rule = state.rule(name)
-            if not (rule.enabled and rule.silence) or watched.series.rate * 48 < MIN_EXPECTED:
-                continue
-            counts: dict[int, int] = {}
-            for story in watched.recent:
-                counts[story.at // HOUR] = counts.get(story.at // HOUR, 0) + 1
-            if window := silent_window(counts, watched.series, hour, state.season, state.noise):
-                yield ("keyword", name), window
+        return self._factors.between(self.state.season, self.state.clock // HOUR, start, end)
 
     def _configure(self, config: ConfigSnapshot) -> Iterator[Alert]:
         """Take over a configuration; alerts on keywords that are no longer watched are resolved."""
@@ -328,6 +335,17 @@ class Detector:
             if name not in state.keywords:
                 state.keywords[name] = Watched(name, state.clock)
         state.rules, state.config_hash = rules, config.hash
+        yield from self._configure_terms(config.new_terms)
+
+    def _configure_terms(self, rule: NewTermRule | None) -> Iterator[Alert]:
+        """Take over how new terms are watched; alerts on names that are no longer watched in this way are resolved."""
+        state = self.state
+        state.new_terms = rule if rule is not None and rule.enabled else None
+        for entity_id, watched in list(state.standing_terms.items()):
+            if watched.alert and (state.new_terms is None or entity_id in state.new_terms.ignore):
+                yield from self._close(watched, moved_alert(state, watched.alert, AlertState.RESOLVED))
+        if state.new_terms is None:
+            state.terms = Terms()
 
     def _obey(self, command: Command) -> Iterator[Alert]:
         """Do what an operator asks; what names nothing that is open has no effect."""
@@ -345,7 +363,7 @@ class Detector:
             yield from self._suppress(handling)
             return
         to = AlertState.ACKNOWLEDGED if command.action is Action.ACK else AlertState.RESOLVED
-        for watched in state.keywords.values():
+        for watched in state.all_watched():
             if watched.alert and watched.alert.alert_id == command.alert_id:
                 moved = moved_alert(state, watched.alert, to, handling)
                 if to is AlertState.RESOLVED:
@@ -369,10 +387,11 @@ class Detector:
     def _suppress(self, handling: Handling | None) -> Iterator[Alert]:
         """Bring the open alerts in line with the silences."""
         state = self.state
-        for watched in state.keywords.values():
+        for watched in state.all_watched():
             alert = watched.alert
-            if alert and bool(state.silence_of(watched.name)) != (alert.state is AlertState.SUPPRESSED):
-                to = AlertState.SUPPRESSED if state.silence_of(watched.name) else state_without_silence(alert)
+            silence = state.silence_of(watched.name, state.rule_of(watched).group)
+            if alert and bool(silence) != (alert.state is AlertState.SUPPRESSED):
+                to = AlertState.SUPPRESSED if silence else state_without_silence(alert)
                 watched.alert = moved_alert(state, alert, to, handling)
                 yield watched.alert
 

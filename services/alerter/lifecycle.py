@@ -29,6 +29,7 @@ MAX_CLUSTERS: Final = 50
 _ORDER: Final = tuple(Severity)
 
 Subject = Literal["keyword", "feed", "language"]
+"""What can fall silent."""
 
 
 def moment(seconds: float) -> datetime:
@@ -60,7 +61,8 @@ def severity_of(window: Window, rule: AlertRule) -> Severity:
 
 def open_alert(state: State, watched: Watched, kind: AlertKind, window: Window, all_windows: Sequence[Window]) -> Alert:
     """Return the first record of a keyword's alert; a silenced keyword's is suppressed from the start."""
-    rule = state.rule(watched.name)
+    rule = state.rule_of(watched)
+    subject = "keyword" if watched.entity_id is None else "entity"
     shown = reading(window)
     return _with_evidence(
         state,
@@ -68,12 +70,14 @@ def open_alert(state: State, watched: Watched, kind: AlertKind, window: Window, 
         window,
         kind=kind,
         base={
-            "alert_id": _alert_id(kind, "keyword", watched.name, state.clock),
+            "alert_id": _alert_id(kind, subject, watched.entity_id or watched.name, state.clock),
             "sequence": 1,
             "kind": kind,
-            "state": AlertState.SUPPRESSED if state.silence_of(watched.name) else AlertState.OPEN,
+            "state": AlertState.SUPPRESSED if state.silence_of(watched.name, rule.group) else AlertState.OPEN,
             "severity": severity_of(window, rule),
+            "subject": subject,
             "keyword": watched.name,
+            "entity_id": watched.entity_id,
             "group": rule.group,
             "opened_at": moment(state.clock),
             "opening": shown,
@@ -85,7 +89,7 @@ def open_alert(state: State, watched: Watched, kind: AlertKind, window: Window, 
 
 def changed_alert(state: State, watched: Watched, alert: Alert, window: Window, all_windows: Sequence[Window]) -> Alert:
     """Return the next record of an open alert, as its windows are now; severity never falls while it is open."""
-    severity = max(alert.severity, severity_of(window, state.rule(watched.name)), key=_ORDER.index)
+    severity = max(alert.severity, severity_of(window, state.rule_of(watched)), key=_ORDER.index)
     shown = reading(window)
     return _with_evidence(
         state,
@@ -126,7 +130,8 @@ def silence_alert(state: State, subject: Subject, name: str, window: Window) -> 
     coverage = state.coverage()
     why_vi, why_en = reasons(AlertKind.SILENCE, subject, name, window, 0, 0, coverage)
     shown = reading(window)
-    silenced = subject == "keyword" and state.silence_of(name)
+    group = state.rule(name).group if subject == "keyword" else None
+    silenced = subject == "keyword" and state.silence_of(name, group)
     return Alert(
         alert_id=_alert_id(AlertKind.SILENCE, subject, name, state.clock),
         sequence=1,
@@ -135,7 +140,7 @@ def silence_alert(state: State, subject: Subject, name: str, window: Window) -> 
         severity=Severity.WARNING,
         subject=subject,
         keyword=name,
-        group=state.rule(name).group if subject == "keyword" else None,
+        group=group,
         opened_at=moment(state.clock),
         updated_at=moment(state.clock),
         opening=shown,
@@ -168,7 +173,7 @@ def _with_evidence(state: State, watched: Watched, window: Window, *, kind: Aler
             "coverage": coverage,
             "reason_vi": why_vi,
             "reason_en": why_en,
-            "rule_hash": state.rule_hash(watched.name),
+            "rule_hash": state.rule_hash(watched.name) if watched.entity_id is None else "",
             "config_hash": state.config_hash,
             "detector_version": DETECTOR_VERSION,
         }

@@ -9,7 +9,7 @@ from kafka import TopicPartition
 
 from services.alerter.detecting import DetectStage, ReadLog
 from services.alerter.ticking import Ticker
-from services.alerter.transform import hits_of
+from services.alerter.transform import records_of
 from shared import faust_runner, yaml_config
 from shared.faust_runner import Rows, Stateful, Stateless
 from shared.kafka_clients import make_consumer, record_of
@@ -26,14 +26,14 @@ TABLE: Final = "alerter-state"
 
 
 def collect_stage() -> Stage[UniqueArticle]:
-    """Return the stateless stage that turns articles into hits."""
+    """Return the stateless stage that turns articles into records of the log."""
     return Stage(
         "collect",
         ARTICLES_UNIQUE,
         UniqueArticle,
         KEYWORD_HITS,
-        hits_of,
-        key_of=lambda hit: single_key(hit.article_id),
+        records_of,
+        key_of=lambda logged: single_key(logged.article_id),
     )
 
 

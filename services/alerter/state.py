@@ -1,14 +1,16 @@
 """Everything the detector knows, as plain data: what a checkpoint holds."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from pydantic import TypeAdapter
 
 from services.alerter.baseline import Noise, Season
+from services.alerter.terms import Terms
 from services.alerter.voices import Voice
 from services.alerter.watched import Watched
-from shared.alerts import Alert, AlertRule, Coverage, SilenceTarget, WatchedKeyword
+from shared.alerts import Alert, AlertRule, Coverage, NewTermRule, SilenceTarget, WatchedKeyword
 
 EVERYTHING: Final = "*"
 """The voice of all feeds together, kept among the languages."""
@@ -29,7 +31,7 @@ class State:
     """The detector's state; times in seconds since 1970 UTC.
 
     `exposure` is that of a keyword watched from the start; `sources` says when each was first seen, `young` which are still too
-    young to count.
+    young to count; `standing_terms` are the names, by their ids, whose alerts are open.
     """
 
     started: int = 0
@@ -50,11 +52,23 @@ class State:
     silent_feeds: tuple[str, ...] = ()
     silences: list[Silence] = field(default_factory=list)
     silence_alerts: dict[str, Alert] = field(default_factory=dict)
+    new_terms: NewTermRule | None = None
+    terms: Terms = field(default_factory=Terms)
+    standing_terms: dict[str, Watched] = field(default_factory=dict)
+
+    def all_watched(self) -> Iterator[Watched]:
+        """Yield the keywords, and the names whose alerts are open."""
+        yield from self.keywords.values()
+        yield from list(self.standing_terms.values())
 
     def rule(self, keyword: str) -> AlertRule:
         """Return how a keyword is watched; the default where no configuration names it."""
         known = (self.rules or {}).get(keyword)
         return known.rule if known else AlertRule()
+
+    def rule_of(self, watched: Watched) -> AlertRule:
+        """Return how a keyword or a name is watched."""
+        return self.rule(watched.name) if watched.entity_id is None else self.new_terms or AlertRule()
 
     def rule_hash(self, keyword: str) -> str:
         """Return the hash of a keyword's configuration, empty where none names it."""
@@ -65,9 +79,8 @@ class State:
         """Return the sources that are silenced now."""
         return frozenset(silence.target.name for silence in self.silences if silence.target.scope == "source")
 
-    def silence_of(self, keyword: str) -> Silence | None:
-        """Return the silence that covers a keyword now, by its name or its group."""
-        group = self.rule(keyword).group
+    def silence_of(self, keyword: str, group: str | None) -> Silence | None:
+        """Return the silence that covers a keyword or a name now, by its own name or its group."""
         for silence in self.silences:
             target = silence.target
             if (target.scope, target.name) == ("keyword", keyword) or (

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from shared.alerts import AlertRule, ConfigSnapshot, Hit, WatchedKeyword
+from shared.alerts import AlertRule, ConfigSnapshot, Hit, LoggedArticle, Name, Named, NewTermRule, WatchedKeyword
 from shared.models import FeedState, Published, UniqueArticle
 from shared.watchlist import WatchlistFile
 
@@ -16,25 +16,31 @@ GIVEN_UP: Final = timedelta(days=7)
 """A feed overdue for longer was taken out of the configuration: nobody expects it to speak."""
 
 
-def hits_of(article: UniqueArticle) -> Iterator[Hit]:
-    """Yield one hit for every watched keyword in an article; the detector tells new stories from copies."""
-    claimed = claimed_at(article.published)
+def records_of(article: UniqueArticle) -> Iterator[Hit | Named]:
+    """Yield what the log keeps of an article: a hit for every watched keyword and, of what is no copy, its names."""
+    logged = LoggedArticle(
+        article_id=article.article_id,
+        cluster_id=article.cluster_id,
+        story_id=article.story_id,
+        feed=article.feed,
+        source=article.source.name,
+        language=article.language.code,
+        title=article.title,
+        url=article.url,
+        claimed_at=claimed_at(article.published),
+        arrived_at=article.first_seen_at,
+        backlog=article.backlog,
+        replay=article.replay,
+        trace_id=article.trace_id,
+    )
     for keyword in sorted({hit.keyword for hit in article.hits}):
-        yield Hit(
-            article_id=article.article_id,
-            keyword=keyword,
-            cluster_id=article.cluster_id,
-            story_id=article.story_id,
-            feed=article.feed,
-            source=article.source.name,
-            language=article.language.code,
-            title=article.title,
-            url=article.url,
-            claimed_at=claimed,
-            arrived_at=article.first_seen_at,
-            backlog=article.backlog,
-            replay=article.replay,
-            trace_id=article.trace_id,
+        yield Hit(**dict(logged), keyword=keyword)
+    names = {
+        found.canonical: Name(id=found.canonical, label=found.label, type=found.type) for found in article.entities
+    }
+    if names and not article.duplicate_of:
+        yield Named(
+            **dict(logged), names=tuple(names[each] for each in sorted(names)), knowledge=article.extractor_version
         )
 
 
@@ -62,8 +68,18 @@ def snapshot(watchlist: WatchlistFile, at: datetime) -> ConfigSnapshot:
         )
         for keyword in watchlist.keywords
     )
-    whole = " ".join(f"{keyword.name}={keyword.hash}" for keyword in keywords)
-    return ConfigSnapshot(hash=hashlib.blake2b(whole.encode(), digest_size=8).hexdigest(), at=at, keywords=keywords)
+    new_terms = _new_terms(watchlist)
+    whole = " ".join([*(f"{keyword.name}={keyword.hash}" for keyword in keywords), new_terms.model_dump_json()])
+    return ConfigSnapshot(
+        hash=hashlib.blake2b(whole.encode(), digest_size=8).hexdigest(), at=at, keywords=keywords, new_terms=new_terms
+    )
+
+
+def _new_terms(watchlist: WatchlistFile) -> NewTermRule:
+    """Return how new terms are watched: names that a keyword looks for by themselves are its own."""
+    watched = {term for keyword in watchlist.keywords if not keyword.all_of for term in keyword.any_of}
+    rule = NewTermRule.model_validate(watchlist.new_terms.model_dump())
+    return rule.model_copy(update={"ignore": tuple(sorted(watched | set(rule.ignore)))})
 
 
 def _is_silent(state: FeedState, now: datetime) -> bool:

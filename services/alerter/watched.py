@@ -9,7 +9,7 @@ from typing import Final
 
 from services.alerter.baseline import DAY, HOUR, Noise, Series
 from services.alerter.statistics import spread, upper_tail
-from shared.alerts import Alert, AlertRule, Sensitivity
+from shared.alerts import Alert, AlertRule, LoggedArticle, Sensitivity
 
 THRESHOLDS: Final = {Sensitivity.LOW: 1e-6, Sensitivity.NORMAL: 2.5e-4, Sensitivity.HIGH: 1e-3}
 HOLDS_BELOW: Final = 1e-3
@@ -72,7 +72,10 @@ class Window:
 
 @dataclass(slots=True)
 class Watched:
-    """The state of one keyword. `since` is when it was first watched, `floor` the time before which no story counts any more."""
+    """The state of one keyword, or of a name (then with its `entity_id`) while its alert is open.
+
+    `since` is when it was first watched, `floor` the time before which no story counts any more.
+    """
 
     name: str
     since: int
@@ -87,6 +90,7 @@ class Watched:
     held_at: int = 0
     told_ratio: float = 0.0
     changed: bool = False
+    entity_id: str | None = None
 
     def is_new_story(self, cluster_id: str, clock: int) -> bool:
         """Return whether a story is new here, and remember it; of a known recent one another article is counted."""
@@ -108,7 +112,7 @@ class Watched:
 
     def add(self, story: Story) -> None:
         """Take in a new story that may alarm."""
-        insort(self.recent, story, key=_time)
+        insort(self.recent, story, key=time_of)
         self.changed = True
         if len(self.recent) > TOLD:
             old = self.recent[-TOLD - 1]
@@ -122,7 +126,7 @@ class Watched:
 
     def forget(self, clock: int) -> None:
         """Drop what is older than any window, and the stories that may come again."""
-        del self.recent[: bisect_right(self.recent, clock - DAY, key=_time)]
+        del self.recent[: bisect_right(self.recent, clock - DAY, key=time_of)]
         for key, seen in list(self.seen.items()):
             if clock - seen < STORY_MEMORY:
                 break
@@ -130,7 +134,7 @@ class Watched:
 
     def stories(self, start: int, end: int, muted: Container[str]) -> list[Story]:
         """Return the stories after `start` and not after `end`, without those of muted sources."""
-        found = self.recent[bisect_right(self.recent, start, key=_time) : bisect_right(self.recent, end, key=_time)]
+        found = self.recent[bisect_right(self.recent, start, key=time_of) : bisect_right(self.recent, end, key=time_of)]
         return [story for story in found if story.source not in muted] if muted else found
 
     def window(self, clock: int, hours: int, exposure: Exposure, noise: Noise, muted: Container[str]) -> Window:
@@ -146,7 +150,7 @@ class Watched:
         threshold = THRESHOLDS[rule.sensitivity]
         for hours in rule.windows:
             start = max(clock - hours * HOUR, self.floor)
-            count = bisect_right(self.recent, clock, key=_time) - bisect_right(self.recent, start, key=_time)
+            count = bisect_right(self.recent, clock, key=time_of) - bisect_right(self.recent, start, key=time_of)
             if count < rule.min_stories or not self._may_stand_out(hours, start, clock, count, exposure, noise):
                 continue
             stories = self.stories(start, clock, muted)
@@ -179,6 +183,20 @@ class Watched:
         return Window(hours, start, end, count, expected, shape, upper_tail(count, expected, shape))
 
 
+def counts_at(article: LoggedArticle) -> int:
+    """Return when an article counts: the earlier of the time it claims and its arrival."""
+    arrived = int(article.arrived_at.timestamp())
+    return min(arrived, int(article.claimed_at.timestamp())) if article.claimed_at else arrived
+
+
+def story_of(article: LoggedArticle, at: int, late: int) -> Story:
+    """Return an article as a new story that counts at a time, which was `late` seconds ago."""
+    return Story(
+        at, article.cluster_id, article.story_id, article.article_id, article.source, article.language, article.title,
+        article.url, late=late > HOUR,
+    )  # fmt: skip
+
+
 def independent(stories: Sequence[Story], min_sources: int) -> bool:
     """Return whether stories come from enough sources, none of which tells most of them."""
     share = max(MAX_SOURCE_SHARE, 1.5 / min_sources)
@@ -190,5 +208,6 @@ def loudest(stories: Sequence[Story]) -> int:
     return max(Counter(story.source for story in stories).values())
 
 
-def _time(story: Story) -> int:
+def time_of(story: Story) -> int:
+    """Return when a story counts."""
     return story.at

@@ -82,7 +82,7 @@ def _try_alerts(file: Path, history: Path, as_json: bool) -> None:
 def merged(current: WatchlistFile, proposed: WatchlistFile) -> WatchlistFile:
     """Return the current keywords with the proposed ones in their places, new ones at the end."""
     by_name: dict[str, Keyword] = {each.name: each for each in (*current.keywords, *proposed.keywords)}
-    return WatchlistFile(keywords=tuple(by_name.values()))
+    return WatchlistFile(keywords=tuple(by_name.values()), new_terms=current.new_terms)
 
 
 def _hits(history: Path) -> Iterator[Hit]:

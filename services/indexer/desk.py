@@ -24,9 +24,9 @@ PREVIEW_CHARACTERS: Final = 500
 _HIGHEST_SCORE: Final = 300.0
 # Named one by one: a field that a model gains is no field of the index until its template has it.
 _ALERT_FIELDS: Final = {
-    "alert_id", "articles", "cluster_ids", "config_hash", "coverage", "detector_version", "group", "keyword", "kind", "late",
-    "opened_at", "opening", "peak", "reason_en", "reason_vi", "replay", "resolved_at", "rule_hash", "sequence", "severity",
-    "state", "subject", "updated_at",
+    "alert_id", "articles", "cluster_ids", "config_hash", "coverage", "detector_version", "entity_id", "group", "keyword",
+    "kind", "late", "opened_at", "opening", "peak", "reason_en", "reason_vi", "replay", "resolved_at", "rule_hash",
+    "sequence", "severity", "state", "subject", "updated_at",
 }  # fmt: skip
 _FEED_FIELDS: Final = {
     "failures", "feed", "items", "last_error", "last_error_detail", "last_full_get_at", "last_new_at", "last_success_at",
@@ -66,8 +66,8 @@ def alert_document(alert: Alert, *, indexed_at: datetime, kibana: Kibana) -> dic
 
 def alert_links(alert: Alert, kibana: Kibana) -> dict[str, str]:
     """Return the pages that show what an alert is about, over its widest window with what came before it."""
-    field = {"keyword": "keywords", "feed": "feed", "language": "language"}[alert.subject]
-    query = kibana_links.is_exactly(field, alert.keyword)
+    field = {"keyword": "keywords", "feed": "feed", "language": "language", "entity": "entity_ids"}[alert.subject]
+    query = kibana_links.is_exactly(field, alert.entity_id or alert.keyword)
     period = Period.of_window(min(alert.opening.start, alert.peak.start), max(alert.updated_at, alert.peak.end))
     return {
         "dashboard": kibana_links.dashboard(kibana, query, period),

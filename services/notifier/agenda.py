@@ -1,6 +1,7 @@
 """When each channel is next told of each notification: worked out when something changes, not at every look at the clock."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -11,8 +12,19 @@ from shared.alerts import Alert, AlertRule
 
 _DEFAULT_RULE: Final = AlertRule()
 
-Rules = Mapping[str, AlertRule]
-"""The rules of the watched keywords by their names."""
+
+@dataclass(frozen=True)
+class Rules:
+    """How alerts are delivered: by the rules of the watched keywords by their names, and by that of new terms."""
+
+    keywords: Mapping[str, AlertRule] = field(default_factory=dict)
+    new_terms: AlertRule = _DEFAULT_RULE
+
+    def of(self, alert: Alert) -> AlertRule:
+        """Return the rule for an alert; the default one for what is neither a keyword nor a name."""
+        if alert.subject == "entity":
+            return self.new_terms
+        return self.keywords.get(alert.keyword, _DEFAULT_RULE) if alert.subject == "keyword" else _DEFAULT_RULE
 
 
 class Agenda:
@@ -25,7 +37,7 @@ class Agenda:
     def __init__(self, book: Book) -> None:
         self._book = book
         self._config = Channels()
-        self._rules: Rules = {}
+        self._rules = Rules()
         self._due: dict[str, dict[str, datetime]] = {}
 
     def refresh(self, config: Channels, rules: Rules, now: datetime) -> None:
@@ -57,13 +69,9 @@ class Agenda:
     def _step(self, name: str, channel: AnyChannel, now: datetime) -> Step | None:
         """Return what a channel is to be told next of a notification, and note when."""
         known, stands = self._book.get(name), self._book.standing(name)
-        step = next_step(known, stands, channel, self._config, self._rule_of, now) if known and stands else None
+        step = next_step(known, stands, channel, self._config, self._rules.of, now) if known and stands else None
         if step is None:
             self._due[channel.name].pop(name, None)
         else:
             self._due[channel.name][name] = step.due_at
         return step
-
-    def _rule_of(self, alert: Alert) -> AlertRule:
-        rule = self._rules.get(alert.keyword) if alert.subject == "keyword" else None
-        return rule or _DEFAULT_RULE

@@ -16,6 +16,7 @@ import structlog
 from kafka import ConsumerRebalanceListener, TopicPartition
 from kafka.errors import CommitFailedError, KafkaError
 
+from services.notifier.agenda import Rules
 from services.notifier.assignor import AllToOne
 from services.notifier.book import Book
 from services.notifier.channels import CHANNELS_FILE, AnyChannel, Channels, load_channels
@@ -24,7 +25,7 @@ from services.notifier.message import Message
 from services.notifier.senders import deliver
 from services.notifier.transform import Outcome as Sent
 from shared import metrics, yaml_config
-from shared.alerts import Alert, AlertRule
+from shared.alerts import Alert
 from shared.errors import Transient
 from shared.kafka_clients import (
     REJOIN_AFTER_SECONDS,
@@ -57,9 +58,7 @@ log = structlog.get_logger("frontwire.notifier")
 class Notifier:
     """Owns the consumer and the producer of one process; the desk exists while this copy is the one that works."""
 
-    def __init__(
-        self, running: Service, config: Reloading[Channels], watchlist: Reloading[dict[str, AlertRule]]
-    ) -> None:
+    def __init__(self, running: Service, config: Reloading[Channels], watchlist: Reloading[Rules]) -> None:
         settings = running.settings
         self.running = running
         self._config = config
@@ -245,5 +244,6 @@ def run(settings: Settings) -> None:
             Notifier(running, channels, rules).run()
 
 
-def _rules(path: Path) -> dict[str, AlertRule]:
-    return {keyword.name: keyword.alert for keyword in yaml_config.load(path, WatchlistFile).keywords}
+def _rules(path: Path) -> Rules:
+    watchlist = yaml_config.load(path, WatchlistFile)
+    return Rules({keyword.name: keyword.alert for keyword in watchlist.keywords}, watchlist.new_terms)

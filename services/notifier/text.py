@@ -219,6 +219,8 @@ class Writer:
         period = Period.of_window(alert.peak.start, alert.peak.end)
         if alert.subject == "keyword":
             return dashboard(self._kibana, is_exactly("keywords", alert.keyword), period)
+        if alert.entity_id is not None:
+            return dashboard(self._kibana, is_exactly("entity_ids", alert.entity_id), period)
         query = "" if alert.keyword == EVERYTHING else is_exactly(alert.subject, alert.keyword)
         return dashboard(self._kibana, query, period, dashboard_id=FEEDS_DASHBOARD)
 

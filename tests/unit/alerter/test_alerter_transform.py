@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from services.alerter.transform import claimed_at, hits_of, silent_feeds, snapshot
+from services.alerter.transform import claimed_at, records_of, silent_feeds, snapshot
 from services.commands.common import project_folder
 from shared import yaml_config
-from shared.alerts import AlertRule
+from shared.alerts import AlertRule, Hit, Named, NewTermRule
 from shared.models import FeedState, Published, UniqueArticle
-from shared.watchlist import WATCHLIST, WatchlistFile
+from shared.watchlist import WATCHLIST, NewTermSettings, WatchlistFile
 
 NOW = datetime(2025, 11, 22, 9, 0, tzinfo=UTC)
 ARTICLE = UniqueArticle.model_validate_json(
@@ -20,7 +20,7 @@ ARTICLE = UniqueArticle.model_validate_json(
 
 def test_an_article_gives_one_hit_a_keyword() -> None:
     twice = ARTICLE.model_copy(update={"hits": [*ARTICLE.hits, *ARTICLE.hits]})
-    hits = list(hits_of(twice))
+    hits = [record for record in records_of(twice) if isinstance(record, Hit)]
     assert [hit.keyword for hit in hits] == sorted({hit.keyword for hit in ARTICLE.hits})
     first = hits[0]
     assert (first.article_id, first.cluster_id, first.source) == (
@@ -29,7 +29,47 @@ def test_an_article_gives_one_hit_a_keyword() -> None:
         ARTICLE.source.name,
     )
     assert (first.arrived_at, first.title, first.url) == (ARTICLE.first_seen_at, ARTICLE.title, ARTICLE.url)
-    assert list(hits_of(ARTICLE.model_copy(update={"hits": []}))) == []
+    assert not [record for record in records_of(ARTICLE.model_copy(update={"hits": []})) if isinstance(record, Hit)]
+
+
+def test_an_article_that_is_no_copy_gives_its_names_once() -> None:
+    twice = ARTICLE.model_copy(
+        update={"hits": [], "entities": [*ARTICLE.entities, *ARTICLE.entities], "duplicate_of": []}
+    )
+    (record,) = records_of(twice)
+    assert isinstance(record, Named)
+    assert [name.id for name in record.names] == sorted({found.canonical for found in ARTICLE.entities})
+    assert (record.knowledge, record.cluster_id) == (ARTICLE.extractor_version, ARTICLE.cluster_id)
+    assert list(records_of(twice.model_copy(update={"duplicate_of": ["0" * 32]}))) == []
+    assert list(records_of(twice.model_copy(update={"entities": []}))) == []
+
+
+def test_what_a_keyword_looks_for_by_itself_is_no_new_term() -> None:
+    keywords = [
+        {"name": "Kupyansk", "any_of": ["gn:703656", "Kupiansk"]},
+        {"name": "Kremlin in Moscow", "all_of": ["org:kremlin", "Q649"]},
+    ]
+    file = WatchlistFile.model_validate({"keywords": keywords, "new_terms": {"ignore": ["Q2"]}})
+    made = snapshot(file, NOW)
+    assert made.new_terms is not None
+    assert set(made.new_terms.ignore) == {"gn:703656", "Kupiansk", "Q2"}
+    assert (made.new_terms.min_stories, type(made.new_terms)) == (5, NewTermRule)
+    other = snapshot(file.model_copy(update={"new_terms": NewTermSettings(days=20)}), NOW)
+    assert made.hash != other.hash
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"windows": [1], "silence": False}, "has no meaning for new terms: silence, windows"),
+        ({"at_most": 5}, "at_most must be below min_stories"),
+        ({"critical_at": 5}, "critical_at must not be below warning_at"),
+        ({"type": ["LOC"]}, "type"),
+    ],
+)  # fmt: skip
+def test_settings_of_new_terms_that_make_no_sense(settings: dict[str, object], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        WatchlistFile.model_validate({"new_terms": settings})
 
 
 @pytest.mark.parametrize(

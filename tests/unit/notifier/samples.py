@@ -113,7 +113,7 @@ def due_steps(
         book.keep(each)
     agenda = Agenda(book)
     settings = config or Channels()
-    agenda.refresh(settings.model_copy(update={"channels": (to,)}), rules or {}, now)
+    agenda.refresh(settings.model_copy(update={"channels": (to,)}), rules or Rules(), now)
     return agenda.due(to, now)
 
 

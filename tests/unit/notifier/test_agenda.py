@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 
 from services.notifier import agenda as module
-from services.notifier.agenda import Agenda
+from services.notifier.agenda import Agenda, Rules
 from services.notifier.book import Book
 from services.notifier.standing import standing
 from services.notifier.steps import next_step
-from shared.alerts import Alert, AlertRule, AlertState, Severity
+from shared.alerts import AlertRule, AlertState, Severity
 from shared.notifications import Notification
 from tests.unit.notifier.samples import NOW, alert, channels, later, minutes, notification
 
@@ -20,12 +20,8 @@ CONFIG = channels(
     {"name": "hub", "type": "alertmanager", "url": "http://hub.example/"},
     remind_after=["1h", "2h"],
 )
-RULES = {"Kupyansk": AlertRule(quiet_hours="12:00-13:00"), "Oskil": AlertRule(channels=("desk",))}
+RULES = Rules({"Kupyansk": AlertRule(quiet_hours="12:00-13:00"), "Oskil": AlertRule(channels=("desk",))})
 KEYWORDS = ("Kupyansk", "Lyman", "Oskil")
-
-
-def rule_of(of: Alert) -> AlertRule:
-    return RULES.get(of.keyword, AlertRule())
 
 
 def changed(known: Notification, pick: random.Random, minute: int) -> Notification:
@@ -47,7 +43,7 @@ def test_it_gives_what_a_look_at_everything_gives(seed: int) -> None:
     book = Book()
     rows: dict[str, Notification] = {}
     agenda = Agenda(book)
-    for minute in range(0, 30 * 60, 10):
+    for minute in range(0, 30 * 60, 20):
         now = NOW + minutes(minute)
         if pick.random() < 0.1:
             number = len(rows) + 1
@@ -62,7 +58,7 @@ def test_it_gives_what_a_look_at_everything_gives(seed: int) -> None:
             book.keep(rows[name])
         agenda.refresh(CONFIG, RULES, now)
         for channel in CONFIG.channels:
-            steps = [next_step(known, standing(known), channel, CONFIG, rule_of, now) for known in rows.values()]
+            steps = [next_step(known, standing(known), channel, CONFIG, RULES.of, now) for known in rows.values()]
             due = [step for step in steps if step is not None and step.due_at <= now]
             assert agenda.due(channel, now) == sorted(due, key=lambda step: step.order)
             assert agenda.waiting(channel, now) == len(due)
@@ -99,8 +95,15 @@ def test_other_channels_or_rules_count_at_once() -> None:
     now = NOW + minutes(2)
     agenda.refresh(CONFIG, RULES, now)
     assert [len(agenda.due(channel, now)) for channel in (desk, night, hub)] == [1, 0, 0]
-    agenda.refresh(CONFIG, {}, now)
+    agenda.refresh(CONFIG, Rules(), now)
     assert [len(agenda.due(channel, now)) for channel in (desk, hub)] == [1, 1]
     alone = channels({"name": "desk", "min_severity": "critical"})
-    agenda.refresh(alone, {}, now)
+    agenda.refresh(alone, Rules(), now)
     assert agenda.due(alone.channels[0], now) == []
+
+
+def test_new_terms_have_a_rule_of_their_own() -> None:
+    rules = Rules({"Oskil": AlertRule(channels=("desk",))}, new_terms=AlertRule(channels=("night",)))
+    assert rules.of(alert(1, "Oskil")).channels == ("desk",)
+    assert rules.of(alert(1, "Oskil", subject="entity", entity_id="gn:1")).channels == ("night",)
+    assert rules.of(alert(1, "Oskil", subject="feed")).channels == ()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.notifier.agenda import Rules
 from services.notifier.book import KEEP, Book
 from services.notifier.channels import AnyChannel
 from services.notifier.desk import GIVE_UP_AFTER, Desk
@@ -38,7 +39,7 @@ class Office:
         book = Book()
         for key, value in self.rows.items():
             book.load(key, value)
-        self.desk = Desk(book, lambda: self.config, dict, self.save, self.launch, self.now)
+        self.desk = Desk(book, lambda: self.config, Rules, self.save, self.launch, self.now)
 
     def save(self, rows: Sequence[Outgoing]) -> None:
         if self.kafka_is_away:
