@@ -12,6 +12,8 @@ from shared.yaml_config import ConfigModel
 
 WATCHLIST: Final = "watchlist.yaml"
 """The file's name in the configuration folder."""
+ID_PATTERN: Final = r"^(Q[1-9][0-9]*|gn:[1-9][0-9]*|[a-z]+:[a-z0-9]+(-[a-z0-9]+)*)$"
+"""An alias set's id: Wikidata, GeoNames or a slug of our own."""
 
 Term = Annotated[str, Field(min_length=2)]
 LanguageCode = Literal["en", "ru", "uk", "vi"]

@@ -7,7 +7,7 @@ from typing import Final
 
 from services.alerter.detector import Detector
 from services.alerter.spikes import folded
-from shared.alerts import Alert, AlertKind, ConfigSnapshot, Hit
+from shared.alerts import Alert, AlertKind, ConfigSnapshot, Hit, Named
 
 SAME_WITHIN: Final = timedelta(hours=6)
 """Two openings on one keyword this near are the same alert, earlier or later."""
@@ -22,11 +22,11 @@ class Difference:
     kept: list[tuple[Alert, Alert]]
 
 
-def openings(hits: Iterable[Hit], config: ConfigSnapshot) -> list[Alert]:
+def openings(log: Iterable[Hit | Named], config: ConfigSnapshot) -> list[Alert]:
     """Return the spikes and new terms that a configuration alerts on over a history in the order of arrival."""
     detector = Detector()
     detector.apply(config)
-    return [alert for alert in folded(hits, detector) if alert.sequence == 1 and alert.kind is not AlertKind.SILENCE]
+    return [alert for alert in folded(log, detector) if alert.sequence == 1 and alert.kind is not AlertKind.SILENCE]
 
 
 def compare(old: Sequence[Alert], new: Sequence[Alert]) -> Difference:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from services.alerter.detector import Detector
-from shared.alerts import Alert, Hit, Tick
+from shared.alerts import Alert, Hit, Named, Tick
 
 TICK: Final = timedelta(minutes=10)
 Row = dict[str, Any]
@@ -19,17 +19,17 @@ def alerts_of(rows: Iterable[Row], detector: Detector | None = None) -> Iterator
     yield from folded((hit_of(row, number) for number, row in enumerate(rows)), detector or Detector())
 
 
-def folded(hits: Iterable[Hit], detector: Detector) -> Iterator[Alert]:
-    """Yield every alert record over hits in the order of arrival, time passing between them; goes on where the detector is."""
+def folded(log: Iterable[Hit | Named], detector: Detector) -> Iterator[Alert]:
+    """Yield every alert record over articles in order of arrival, time passing between them; goes on where the detector is."""
     begun = detector.state.ticked or detector.state.started
     clock = datetime.fromtimestamp(begun, UTC) if begun else None
-    for hit in hits:
+    for record in log:
         if clock is None:
-            clock = hit.arrived_at
-        while clock + TICK <= hit.arrived_at:
+            clock = record.arrived_at
+        while clock + TICK <= record.arrived_at:
             clock += TICK
             yield from detector.apply(Tick(at=clock))
-        yield from detector.apply(hit)
+        yield from detector.apply(record)
 
 
 def hit_of(row: Row, number: int) -> Hit:

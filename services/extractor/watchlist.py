@@ -8,10 +8,9 @@ from typing import Final, Literal
 
 from ahocorasick_rs import AhoCorasick
 
-from services.extractor.entities.sets import ID_PATTERN
 from shared.models import EntityMention, KeywordHit
 from shared.text import fold
-from shared.watchlist import Keyword, WatchlistFile
+from shared.watchlist import ID_PATTERN, Keyword, WatchlistFile
 from shared.yaml_config import ConfigError, Problem, line_of, load, read_text
 
 _IS_ID: Final = re.compile(ID_PATTERN)

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from shared.models import EntityType
-from shared.watchlist import LanguageCode
+from shared.watchlist import ID_PATTERN, LanguageCode
 from shared.yaml_config import ConfigModel
-
-ID_PATTERN: Final = r"^(Q[1-9][0-9]*|gn:[1-9][0-9]*|[a-z]+:[a-z0-9]+(-[a-z0-9]+)*)$"
 
 SetId = Annotated[str, Field(pattern=ID_PATTERN)]
 Word = Annotated[str, Field(min_length=1)]

@@ -2,15 +2,22 @@
 
 import json
 import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 from click.testing import CliRunner
 
 from services.commands.common import project_folder
 from services.commands.plan import plan
 from services.commands.spikes import spikes
+from services.indexer.article import IndexedArticle
+from services.indexer.transform import document
 from shared.alerts import AlertRule, NewTermRule
+from shared.ids import article_id_for_text
+from shared.models import Published, UniqueArticle
 from shared.watchlist import WATCHLIST
 from tests.unit.alerter.streams import HOUR, START, hit, in_order, ordinary, spike
 
@@ -77,6 +84,67 @@ def test_plan_shows_alerts_lost_and_kept(folder: Path) -> None:
     assert "lost  2025-09-04 05:" in text
     assert "0 gained, 1 lost, 0 kept" in text
     assert "0 gained, 0 lost, 1 kept" in planned(folder, "{min_stories: 4}")[1]
+
+
+FULL = UniqueArticle.model_validate_json(
+    (project_folder() / "schemas/examples/articles-unique-v1/full.json").read_text(encoding="utf-8")
+)
+NEW_KEYWORD = "keywords:\n  - {name: Surrender, any_of: [đầu hàng]}\n"
+
+
+def unique(at: datetime, number: int, body: str, **update: object) -> UniqueArticle:
+    article_id = article_id_for_text(f"{at} {number}")
+    source = FULL.source.model_copy(update={"name": f"Báo {number % 5}"})
+    return FULL.model_copy(
+        update={
+            "article_id": article_id, "cluster_id": article_id, "story_id": article_id, "body": body, "first_seen_at": at,
+            "published": Published(), "source": source, "backlog": False, "replay": False, "entities": [], "duplicate_of": [],
+            **update,
+        }
+    )  # fmt: skip
+
+
+def past_articles() -> list[UniqueArticle]:
+    """Return nine days with a story every three hours, and on the last one eight stories in a row that tell of a surrender."""
+    village = FULL.entities[0].model_copy(update={"canonical": "gn:1", "label": "Làng Thử"})
+    country = FULL.entities[0].model_copy(update={"canonical": "gn:2", "label": "Nước Thử"})
+    ordinary = [
+        unique(START + 3 * HOUR * number, number, "Trời yên biển lặng.", entities=[country]) for number in range(72)
+    ]
+    spiked = [
+        unique(START + timedelta(days=9, minutes=5 * number), number, "Quân địch đầu hàng ở làng.", entities=[village])
+        for number in range(8)
+    ]
+    return [*ordinary, *spiked]
+
+
+def as_document(article: UniqueArticle) -> bytes:
+    indexed = IndexedArticle.model_validate_json(article.to_json())
+    return orjson.dumps(document(indexed, indexed_at=START))
+
+
+@pytest.mark.parametrize("write", [UniqueArticle.to_json, as_document])
+def test_plan_matches_and_judges_past_articles(folder: Path, write: Callable[[UniqueArticle], bytes]) -> None:
+    (folder / "articles.jsonl").write_bytes(b"\n".join(write(article) for article in reversed(past_articles())))
+    (folder / "new.yaml").write_text(NEW_KEYWORD, encoding="utf-8")
+    options = ["--alerts", "--articles", str(folder / "articles.jsonl")]
+    ran = CliRunner().invoke(plan, ["keyword", str(folder / "new.yaml"), *options])
+    assert ran.exit_code == 0, ran.output
+    assert "Đột biến: Surrender — " in ran.output or "Từ mới: Surrender — " in ran.output
+    assert "1 gained, 0 lost, 0 kept from 2025-09-01 00:00 to 2025-09-10 00:35 UTC" in ran.output
+    (folder / "new.yaml").write_text("new_terms: {min_stories: 9}\n", encoding="utf-8")
+    ran = CliRunner().invoke(plan, ["keyword", str(folder / "new.yaml"), *options, "--json"])
+    difference = json.loads(ran.stdout)
+    assert [alert["entity_id"] for alert in difference["lost"]] == ["gn:1"]
+    assert difference["gained"] == difference["kept"] == []
+
+
+def test_plan_names_the_line_that_is_no_article(folder: Path) -> None:
+    (folder / "articles.jsonl").write_text('{"article_id": "1"}\n', encoding="utf-8")
+    (folder / "new.yaml").write_text(NEW_KEYWORD, encoding="utf-8")
+    options = ["--alerts", "--articles", str(folder / "articles.jsonl")]
+    ran = CliRunner().invoke(plan, ["keyword", str(folder / "new.yaml"), *options])
+    assert (ran.exit_code, "line 1: not a finished article" in ran.output) == (1, True)
 
 
 def test_plan_as_json_holds_the_evidence(folder: Path) -> None:
