@@ -2,19 +2,20 @@
 
 import uuid
 from contextlib import closing
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
 import click
 
-from services.commands.common import author_option, fail, json_option, out, print_json, print_table, user_name
+from services.commands.common import author_option, err, fail, json_option, out, print_json, print_table, user_name
 from shared import headers as record_headers
-from shared.alerts import Action, Alert, AlertState, Command, SilenceTarget
+from shared.alerts import Action, Alert, AlertKind, AlertState, Command, SilenceTarget
 from shared.config_types import parse_duration
 from shared.errors import Rejected
 from shared.kafka_clients import make_producer, read_to_end, send
 from shared.models import SCHEMA_VERSION
-from shared.settings import load_settings
+from shared.settings import Settings, load_settings
 from shared.stage import Outgoing, decode, single_key
 from shared.topics import ALERTS, KEYWORD_HITS
 
@@ -171,33 +172,71 @@ def unsilence(scope: Literal["keyword", "source", "group"], name: str, author: s
 @click.argument("alert_id")
 @json_option
 def recompute(alert_id: str, as_json: bool) -> None:
-    """Judge the stored log once more and compare: the same numbers, or what has changed. Writes nothing.
+    """Work an alert out once more and compare: the same numbers, or what has changed. Writes nothing.
 
-    Exit code 1 when a number differs. The log is kept for 60 days: an alert whose history is older is judged with less than it
-    had.
+    Three times: by judging the stored log, from the numbers and evidence that are stored with the alert, and from the articles in
+    Elasticsearch. Exit code 1 when log or evidence give another number. The log is kept for 60 days: an alert whose history is
+    older is judged with less than it had.
     """
     from services.commands.recomputing import differences
     from services.commands.recomputing import recompute as fold
+    from services.commands.recounting import evidence_problems
 
+    settings = load_settings()
     stored = _find(alert_id)
-    made = fold(stored, read_to_end(load_settings(), KEYWORD_HITS, "alerts-recompute"))
+    made = fold(stored, read_to_end(settings, KEYWORD_HITS, "alerts-recompute"))
     changed = differences(stored, made.alert) if made.alert else []
+    wrong = evidence_problems(stored)
+    index = _recount(settings, stored)
     if as_json:
         print_json({
             "alert_id": stored.alert_id, "sequence": stored.sequence, "found": made.alert is not None,
-            "same": made.alert is not None and not changed, "records": made.records,
+            "same": made.alert is not None and not changed and not wrong, "records": made.records,
             "differences": [{"field": field, "stored": then, "recomputed": now} for field, then, now in changed],
+            "evidence": [{"field": field, "stored": then, "recomputed": now} for field, then, now in wrong],
+            "index": index,
         })  # fmt: skip
-    elif changed:
-        print_table("Changed", ("field", "stored", "recomputed"), changed)
+    elif changed or wrong:
+        print_table("Changed", ("field", "stored", "recomputed"), [*changed, *wrong])
+    if not as_json:
+        _tell_index(stored, index)
     if made.alert is None:
         fail(
             f"{made.records:,} records of the log do not give this alert: they begin after it, or the detector judges otherwise"
         )
-    if changed:
-        fail(f"{len(changed)} fields differ")
+    if changed or wrong:
+        fail(f"{len(changed)} fields of the log and {len(wrong)} of the evidence differ")
     if not as_json:
-        out.print(f"the same in every field, from {made.records:,} records of the log")
+        out.print(f"the same in every field, from {made.records:,} records of the log and from the stored evidence")
+
+
+def _recount(settings: Settings, alert: Alert) -> dict[str, Any] | None:
+    """Return what the index says of an alert; None when it cannot be asked, or is not what the alert counted."""
+    from elasticsearch import ApiError, TransportError
+
+    from services.commands.recounting import recount, rows_of_index
+
+    if alert.kind is AlertKind.SILENCE:
+        return None
+    try:
+        return asdict(recount(alert, rows_of_index(settings, alert)))
+    except (ApiError, TransportError) as error:
+        err.print(f"Elasticsearch was not asked: {error!r}"[:200], markup=False)
+        return None
+
+
+def _tell_index(alert: Alert, index: dict[str, Any] | None) -> None:
+    if index is None:
+        return
+    out.print(
+        f"index: {index['stories']} stories of {index['sources']} sources in the opening window, {alert.opening.stories} counted"
+    )
+    if index["stories"] > alert.opening.stories:
+        out.print(
+            "  more than counted: late, of young or silenced sources, or in the same minute as the story that tipped it"
+        )
+    if index["missing"]:
+        out.print(f"  not in the index any more: {', '.join(index['missing'])}", markup=False)
 
 
 @alerts.command("test-channel")

@@ -1,14 +1,16 @@
 """`alerts recompute`: the same log gives the same alert, another log says what is different."""
 
+from datetime import datetime
 from functools import cache
 
 from services.alerter.detector import Detector
 from services.alerter.spikes import TICK
 from services.commands.recomputing import differences, recompute
+from services.commands.recounting import evidence_problems, recount
 from shared.alerts import Alert, Hit, LogRecord, Tick
 from shared.stage import Record
 from shared.topics import KEYWORD_HITS
-from tests.unit.alerter.streams import END, HOUR, in_order, opened, ordinary, spike
+from tests.unit.alerter.streams import END, HOUR, MINUTE, in_order, opened, ordinary, spike
 
 
 @cache
@@ -68,3 +70,34 @@ def test_a_log_that_holds_less_gives_no_such_alert() -> None:
     (opening,) = opened(alerts())
     without = tuple(record for record, made in zip(written()[6:], log()[5:], strict=True) if not isinstance(made, Hit))
     assert recompute(opening, without).alert is None
+
+
+def document(
+    number: int, at: datetime, *, source: str = "Báo 1", cluster: str = "", **fields: object
+) -> dict[str, object]:
+    row: dict[str, object] = {
+        "article_id": f"{number:032x}", "cluster_id": cluster or f"spike {END - 20 * HOUR} {number}", "replay": False,
+        "first_seen_at": at.isoformat(), "published": {"value": None}, "source": {"name": source}, "backlog": False,
+    }  # fmt: skip
+    return row | fields
+
+
+def test_the_stored_numbers_follow_from_each_other() -> None:
+    assert [evidence_problems(alert) for alert in alerts() if evidence_problems(alert)] == []
+    (opening,) = opened(alerts())
+    forged = opening.opening.model_copy(update={"stories": opening.opening.stories + 3})
+    told = evidence_problems(opening.model_copy(update={"opening": forged}))
+    assert [field for field, _, _ in told] == ["opening.ratio", "opening.probability"]
+
+
+def test_the_index_is_counted_like_the_log() -> None:
+    (opening,) = opened(alerts())
+    start = END - 20 * HOUR
+    rows = [document(number, start + number * 6 * MINUTE, source=f"Báo {number % 5}") for number in range(9)]
+    copies = [document(20, start, cluster=f"spike {start} 0"), document(21, start, cluster="old", backlog=True)]
+    late = document(22, start, cluster="late", published={"value": "2025-09-01T00:00:00Z", "precision": "minute"})
+    inside = recount(opening, [rows[0], *copies, late, *rows[1:]])
+    assert inside.stories == opening.opening.stories
+    assert inside.sources == len(opening.sources)
+    gone = recount(opening, rows[1:])
+    assert (gone.stories, f"spike {start} 0" in gone.missing) == (inside.stories - 1, True)
