@@ -14,7 +14,7 @@ from services.commands.local import engine_settings
 from shared import local_engines
 from shared.local_engines import free_port
 from shared.settings import load_settings
-from tests.bench import fetching, indexer, names, stages, text_rules
+from tests.bench import alerts, fetching, indexer, names, stages, text_rules
 from tests.support.wire import Wire, copy_config
 
 PAGE = """# Benchmarks
@@ -35,6 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--articles", type=int, default=3000, help="how many articles to send through each stage")
     parser.add_argument("--indexed", type=int, default=12_000, help="how many finished articles to send to the indexer")
+    parser.add_argument("--judged", type=int, default=120_000, help="how many articles to send through the detector")
     parser.add_argument("--size", type=int, default=4000, help="characters in an article")
     parser.add_argument("--output", type=Path, default=project_folder() / "docs/benchmarks.md")
     arguments = parser.parse_args()
@@ -54,6 +55,7 @@ def main() -> None:
                 fetching.measure_fetching(),
                 names.measure_names(),
                 text_rules.measure_rules(min(arguments.articles, 400), arguments.size),
+                alerts.measure_detector(arguments.judged),
                 stages.measure_stages(wire, arguments.articles, arguments.size),
                 indexer.measure_indexer(wire, arguments.indexed, arguments.size),
                 stages.measure_end_to_end(wire, arguments.articles, arguments.size),
