@@ -149,6 +149,8 @@ class Scan:
         right = self._operand(join.end(), partial=True) if join else None
         if right is None or (wrap.lead is None and right.rule.split(".")[0] != left.rule.split(".")[0]):
             return None
+        if _lacks_month(left, right) or _lacks_month(right, left):
+            return None
         return Reading(start, right.end, wrap.name, wrap.value, inside=(left, right))
 
     def _joined(self, left: Reading) -> Reading:
@@ -223,6 +225,11 @@ class Count:
         opening = self.readings[bisect_left(self.starts, start)]
         opens = opening.rule.startswith("year.") and "year" in opening.fields and opening.start - start <= _OPENING
         return opening.fields["year"] if opens and opening is not reading else None
+
+
+def _lacks_month(end: Reading, other: Reading) -> bool:
+    """Whether one end of a range is a bare number and the other has no month to lend it: "from 5 to 6 times"."""
+    return end.value == "bare_day" and "month" not in other.fields
 
 
 def _count(reading: Reading, anchors: Anchors) -> Period:
