@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from itertools import pairwise
 from typing import Any
 from unittest.mock import MagicMock
@@ -139,9 +140,13 @@ def test_an_unchanged_feed_is_answered_304_and_read_whole_once_a_day(site: Site)
     assert site.asked().count("/a.html") == 1
 
 
-def test_a_host_that_asks_to_be_left_alone_is_left_alone_by_all_its_feeds_and_pages(site: Site) -> None:
+@pytest.mark.parametrize("as_a_date", [False, True])
+def test_a_host_that_asks_to_be_left_alone_is_left_alone_by_all_its_feeds_and_pages(
+    site: Site, as_a_date: bool
+) -> None:
+    until = format_datetime(datetime.now(UTC) + timedelta(seconds=602), usegmt=True)
     site.feed("/rss", "http://127.0.0.1/never.html")
-    site.pages["/busy"] = (429, {"Retry-After": "600"}, "")
+    site.pages["/busy"] = (429, {"Retry-After": until if as_a_date else "600"}, "")
     fetcher = Fetcher(site)
     fetcher.add("bận", "/busy")
 
@@ -313,6 +318,30 @@ def test_credentials_go_to_the_host_of_the_feed_and_nowhere_else(site: Site, mon
     assert "authorization" not in sent["/rss2"]
     assert [state.last_error for state in fetcher.states("quên")] == ["no_credential"]
     assert all("Bearer" not in (message.value or b"").decode() for message in fetcher.sent)
+
+
+def test_nothing_inside_the_network_is_touched_whoever_leads_there(site: Site) -> None:
+    with serving() as inside:
+        secret = f"http://127.0.0.1:{inside.server_port}/secret"
+        site.feed("/rss", secret, "/redirect", f"http://[::ffff:127.0.0.1]:{inside.server_port}/secret", "/good")
+        site.pages["/redirect"] = (302, {"Location": secret}, "")
+        site.pages["/good"] = (200, {}, "bài")
+        site.pages["/moved"] = (301, {"Location": secret}, "")
+        site.pages["/index.xml"] = (200, {}, f"<sitemapindex><sitemap><loc>{secret}</loc></sitemap></sitemapindex>")
+        site.pages["/robots.txt"] = (302, {"Location": secret}, "")
+        fetcher = Fetcher(site)
+        for name in ("/rss", "/moved", "/index.xml"):
+            fetcher.add(name, name, robots="ignore")
+        fetcher.add("robots", "/rss", host="localhost")
+        fetcher.play(fetcher.visit)
+    assert inside.log == []
+    failures = {
+        state.feed: state.last_error
+        for name in ("/rss", "/moved", "/index.xml", "robots")
+        for state in fetcher.states(name)
+    }
+    assert failures == dict.fromkeys(("/moved", "/index.xml", "robots"), "blocked_address") | {"/rss": None}
+    assert [article.url for article in fetcher.articles()] == [f"http://127.0.0.1:{site.server_port}/good"]
 
 
 def test_an_index_of_sitemaps_and_a_listing_page_are_feeds(site: Site) -> None:
