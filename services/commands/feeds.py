@@ -1,7 +1,9 @@
 """`frontwire feeds`: add, try, list and exchange feeds without learning YAML first."""
 
 import asyncio
+import difflib
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -51,7 +53,8 @@ def add(url: str, path: Path | None, allow_private: tuple[str, ...], **fields: s
     from services.fetcher.parsing import ParseFailed
     from services.fetcher.web import FetchFailed
 
-    target = feeds_path(path)
+    target, url = feeds_path(path), with_scheme(url)
+    check_block({"name": "x", "url": url, "allow_private": allow_private, **given(fields)})
     try:
         found = asyncio.run(_find(url, allow_private, load_settings()))
     except (FetchFailed, ParseFailed) as problem:
@@ -67,20 +70,46 @@ def add(url: str, path: Path | None, allow_private: tuple[str, ...], **fields: s
         out.print(f"say {' and '.join(missing)} too, in the file: dates and searches depend on it", style="yellow")
 
 
+def with_scheme(address: str) -> str:
+    """Return an address as a browser takes it: https:// where it names no scheme."""
+    return address if "://" in address else f"https://{address}"
+
+
+def given(fields: Mapping[str, str | None]) -> dict[str, str]:
+    """Return the options that were given."""
+    return {key: value for key, value in fields.items() if value}
+
+
+def check_block(block: Mapping[str, Any]) -> None:
+    """Fail, before anything is asked of the site, with each option that could not stand in the file."""
+    from pydantic import ValidationError
+
+    from services.fetcher.feeds import Feed
+
+    try:
+        Feed.model_validate(block)
+    except ValidationError as error:
+        reasons = [
+            f"--{str(problem['loc'][0]).replace('_', '-')}: {problem['msg'].removeprefix('Value error, ')}"
+            for problem in error.errors()
+        ]
+        fail("\n".join(reasons).replace("--url", "URL"), 2)
+
+
 def _block(found: "Found", allow_private: tuple[str, ...], fields: dict[str, str | None]) -> dict[str, Any]:
     """Return the block of a found feed; what the operator says outranks what the feed says of itself."""
     from shared.links import host_of
 
     stated = (found.document.language or "")[:2].lower()
     title = " ".join((found.document.title or "").replace("|", "/").split())[:100].strip()
-    given = {key: value for key, value in fields.items() if value}
+    options = given(fields)
     block: dict[str, Any] = {
-        "name": given.pop("name", "") or title or host_of(found.url) or found.url,
+        "name": options.pop("name", "") or title or host_of(found.url) or found.url,
         "url": found.url,
     }
     if len(stated) == 2 and stated.isalpha():
         block["language"] = stated
-    block |= given
+    block |= options
     return block | {"allow_private": list(allow_private)} if allow_private else block
 
 
@@ -112,8 +141,10 @@ def test(feed: str, pages: int, path: Path | None, as_json: bool) -> None:
 
     configured = load_feeds(feeds_path(path))
     known = configured.named(feed)
-    if known is None and not feed.startswith(("http://", "https://")):
-        fail(f"no feed is called {feed}; `frontwire feeds list` shows their names")
+    if known is None and ("." not in feed or " " in feed):
+        near = difflib.get_close_matches(feed, [each.name for each in configured.feeds], 1)
+        fail(f"no feed is called {feed}" + (f"; did you mean {near[0]}?" if near else f" in {feeds_path(path)}"))
+    feed = feed if known else with_scheme(feed)
     block = (known or Feed(name=feed[:100], url=feed)).model_copy(update={"enabled": True})
     articles: list[RawArticle] = []
     one = configured.model_copy(update={"feeds": (block,)})
@@ -121,7 +152,7 @@ def test(feed: str, pages: int, path: Path | None, as_json: bool) -> None:
     state = tried.states.get(block.name)
     if as_json:
         print_json([article.model_dump(mode="json") for article in articles])
-    else:
+    elif articles or not (state and state.failures):
         print_table(f"{block.name}: {(state and state.items) or 0} items", ("title", "feed date", "page date", "text"), [
             (a.title or "", a.feed_published or "", a.page_published or "", f"{len(a.text)} characters: {a.text[:80]}")
             for a in articles

@@ -31,4 +31,7 @@ async def find_feed(web: Web, parser: Parser, url: str, terms: Terms) -> Found:
         except (FetchFailed, ParseFailed):
             continue
     tried = f"none of {', '.join(links)} is one" if links else "its page names none"
-    raise ParseFailed(f"no feed at {url}: it is no feed itself, and {tried}")
+    raise ParseFailed(
+        f"no feed at {url}: it is no feed itself, and {tried}. "
+        "Give the address of its list of feeds, or write a page with headlines as a listing (docs/feeds.md)"
+    )

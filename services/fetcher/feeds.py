@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from lxml.cssselect import CSSSelector, SelectorError
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from services.fetcher.addresses import host_and_port
 from services.fetcher.manners import Pace
@@ -61,6 +61,23 @@ def _charset(name: str) -> str:
         raise ValueError(f"{name!r} is no charset; examples are windows-1258, windows-1251 and tcvn3") from None
 
 
+def _language(code: str) -> str:
+    if not re.fullmatch("[a-z]{2}", code):
+        raise ValueError(f"{code!r} is no language of two small letters, as vi, en, ru or uk")
+    return code
+
+
+def _country(code: str) -> str:
+    if not re.fullmatch("[A-Z]{2}", code):
+        raise ValueError(f"{code!r} is no country of two capital letters, as VN, US, RU or UA")
+    return code
+
+
+def _one_or_more(value: Any) -> Any:
+    """Return a single text as a list of one: `keep: div.article` says what it means."""
+    return (value,) if isinstance(value, str) else value
+
+
 def _header(name: str) -> str:
     if not _HEADER.fullmatch(name) or name.lower() in _OUR_HEADERS:
         raise ValueError(f"{name!r} is no header that can be set here")
@@ -68,6 +85,8 @@ def _header(name: str) -> str:
 
 
 Charset = Annotated[str, AfterValidator(_charset)]
+Country = Annotated[str, AfterValidator(_country)]
+LanguageCode = Annotated[str, AfterValidator(_language)]
 Selector = Annotated[str, Field(min_length=1), AfterValidator(_selector)]
 Header = Annotated[str, AfterValidator(_header)]
 HeaderValue = Annotated[str, Field(max_length=4096, pattern=r"^[\x20-\x7e]*$")]
@@ -97,8 +116,8 @@ class Selectors(ConfigModel):
     """CSS selectors: links of a listing page, and what of an article page is looked at and what is cut out."""
 
     listing: Selector | None = None
-    keep: tuple[Selector, ...] = ()
-    remove: tuple[Selector, ...] = ()
+    keep: Annotated[tuple[Selector, ...], BeforeValidator(_one_or_more)] = ()
+    remove: Annotated[tuple[Selector, ...], BeforeValidator(_one_or_more)] = ()
 
 
 class Reading(Selectors):
@@ -116,8 +135,8 @@ class Feed(ConfigModel):
     paths: tuple[Path, ...] = ()
     kind: Kind | None = None
     source: Name | None = None
-    language: Annotated[str, Field(pattern=r"^[a-z]{2}$")] | None = None
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
+    language: LanguageCode | None = None
+    country: Country | None = None
     side: Name | None = None
     timezone: Zone | None = None
     every: Period | None = None
@@ -128,7 +147,7 @@ class Feed(ConfigModel):
     headers: dict[Header, HeaderValue | SecretName] = Field(default_factory=dict)
     max_age: Annotated[Duration, Field(gt=timedelta(0))] | None = None
     silent_after: Annotated[Duration, Field(ge=timedelta(minutes=10))] = timedelta(days=1)
-    allow_private: tuple[HostPort, ...] = ()
+    allow_private: Annotated[tuple[HostPort, ...], BeforeValidator(_one_or_more)] = ()
     enabled: bool = True
 
     @model_validator(mode="after")

@@ -207,8 +207,12 @@ class Web:
         except aiohttp.ClientPayloadError as error:
             raise FetchFailed(Failure.TRUNCATED, str(error)) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            blocked = _GUARD in str(error)
-            raise FetchFailed(Failure.BLOCKED_ADDRESS if blocked else Failure.CONNECTION, str(error)) from None
+            if _GUARD in str(error):
+                detail = (
+                    f"{host_and_port(url)} leads to a private address; if it is your own, list it under allow_private"
+                )
+                raise FetchFailed(Failure.BLOCKED_ADDRESS, detail) from None
+            raise FetchFailed(Failure.CONNECTION, str(error)) from None
 
     def _accepted(self, answer: Answer, host: str, pace: Pace) -> Answer:
         if answer.status in (200, 304):

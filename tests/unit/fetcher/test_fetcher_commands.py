@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from services.cli import cli
 from services.commands.common import project_folder
-from services.commands.feeds import feed_status
+from services.commands.feeds import feed_status, with_scheme
 from services.fetcher.feed_links import feed_links
 from services.fetcher.feeds import Feed, load_feeds
 from services.fetcher.feeds_file import add_blocks
@@ -87,6 +87,27 @@ def test_a_feed_is_found_tried_and_added_and_the_file_keeps_its_comments(site: S
     assert (nothing.exit_code, "no feed at" in nothing.output) == (1, True)
 
 
+def test_options_that_could_not_stand_in_the_file_are_refused_before_the_site_is_asked(
+    site: Site, listed: Path
+) -> None:
+    site.log.clear()
+    address = f"127.0.0.1:{site.server_port}/rss"
+    options = ("--timezone", "Hanoi", "--language", "vietnamese", "--country", "vn", "--allow-private", "127.0.0.1")
+    result = run("feeds", "add", f"http://{address}", *options, "--feeds", str(listed))
+    assert result.exit_code == 2
+    assert [line.partition(":")[0] for line in result.stderr.splitlines()] == [
+        "--language", "--country", "--timezone", "--allow-private",
+    ]  # fmt: skip
+    assert "URL: 'ftp://x.example' is not an http(s) address" in run("feeds", "add", "ftp://x.example").stderr
+    assert site.log == []
+    assert listed.read_text(encoding="utf-8") == LISTED
+
+
+def test_an_address_without_a_scheme_is_taken_as_a_browser_takes_it() -> None:
+    assert with_scheme("bao.example/rss") == "https://bao.example/rss"
+    assert with_scheme("http://bao.example") == "http://bao.example"
+
+
 def test_fetch_once_prints_articles_as_json_lines_and_names_what_failed(site: Site, listed: Path) -> None:
     add_blocks(listed, [block(site, "Báo", "/rss", full_text="feed"), block(site, "Hỏng", "/khong-co")])
     result = run("fetch", "--once", "--feeds", str(listed))
@@ -103,7 +124,8 @@ def test_a_feed_is_tried_without_publishing_by_name_or_address(site: Site, liste
     assert [article["feed"] for article in json.loads(result.stdout)] == ["Báo"] * 2
     private = run("feeds", "test", f"http://127.0.0.1:{site.server_port}/rss", "--feeds", str(listed))
     assert (private.exit_code, "blocked_address" in private.output) == (1, True)
-    assert run("feeds", "test", "Không có", "--feeds", str(listed)).exit_code == 1
+    unknown = run("feeds", "test", "Bao", "--feeds", str(listed))
+    assert (unknown.exit_code, "did you mean Báo?" in unknown.stderr) == (1, True)
 
 
 def test_verify_tries_every_feed_and_says_which_are_dead_or_moved(site: Site, tmp_path: Path) -> None:
