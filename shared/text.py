@@ -11,9 +11,12 @@ _STROKED: Final = str.maketrans({"đ": "d", "ð": "d"})
 # After NFD the marks follow their base letter: those on Latin letters go, й, ї and ё keep theirs.
 _MARKS_ON_LATIN: Final = re.compile("(?<=[a-z])[\u0300-\u036f]+")
 _MARKS: Final = slice(0x300, 0x370)
-# No letter above this changes; what lies outside the table (emoji) takes the slow way.
+# Letters above this are not folded: those that lower-casing or composition changes take the slow way.
 _LAST_CHANGED: Final = 0x2000
 _TABLE_SIZE: Final = 0x10000
+_SURROGATES: Final = slice(0xD800, 0xE000)
+# Lower-cased by its place in the word.
+_SIGMA: Final = 0x3A3
 
 
 def fold(text: str) -> str:
@@ -22,17 +25,11 @@ def fold(text: str) -> str:
     >>> fold("Đầu hàng ở Київ")
     'dau hang o київ'
     """
-    text = text.lower()
     if text.isascii():
-        return text
-    if not unicodedata.is_normalized("NFC", text):
-        return _fold_any(text)
-    # Composed text is looked up letter by letter, twelve times as fast; 0 stands for a mark of its own.
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    if codes.max() >= _TABLE_SIZE:
-        return _fold_any(text)
-    folded = _table()[codes]
-    return _fold_any(text) if not folded.all() else folded.tobytes().decode("utf-32-le", "surrogatepass")
+        return text.lower()
+    # Composed text is looked up letter by letter, many times as fast; 0 stands for what depends on its neighbours.
+    folded = _table()[np.frombuffer(text.encode("utf-16-le", "surrogatepass"), np.uint16)]
+    return folded.tobytes().decode("utf-16-le") if folded.all() else _fold_any(text.lower())
 
 
 def _fold_any(lowered: str) -> str:
@@ -42,10 +39,18 @@ def _fold_any(lowered: str) -> str:
 
 @cache
 def _table() -> Any:
-    """Return what each code point of composed, lowered text becomes; 0 where that depends on its neighbours."""
-    table = np.arange(_TABLE_SIZE, dtype=np.uint32)
+    """Return what each UTF-16 unit becomes by itself; 0 where that depends on its neighbours, or is more than one unit."""
+    table = np.arange(_TABLE_SIZE, dtype=np.uint16)
     for code in range(_LAST_CHANGED):
-        folded = _fold_any(chr(code))
+        folded = _fold_any(chr(code).lower())
         table[code] = ord(folded) if len(folded) == 1 else 0
-    table[_MARKS] = 0
+    joining: set[str] = set()
+    for code in range(_TABLE_SIZE):
+        letter = chr(code)
+        joining.update(unicodedata.normalize("NFD", letter)[1:])
+        changed = code >= _LAST_CHANGED and unicodedata.normalize("NFC", letter.lower()) != letter
+        if changed or unicodedata.combining(letter):
+            table[code] = 0
+    table[[ord(letter) for letter in joining if ord(letter) < _TABLE_SIZE]] = 0
+    table[_MARKS] = table[_SURROGATES] = table[_SIGMA] = 0
     return table

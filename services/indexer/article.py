@@ -13,9 +13,10 @@ from shared.models import ArticleId, Decision, Flag, Language, Model, Published,
 
 
 class EditRow(TypedDict):
-    """What the index says of one removed span: its rule and length."""
+    """What the index says of one removed span: its rule, where the rule is written, and its length."""
 
     rule: str
+    file: NotRequired[str]
     length: int
 
 

@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from services.indexer.article import DateRow, EntityRow, IndexedArticle
 from services.indexer.places import point_of
 from shared.ids import MAX_PARTS
-from shared.models import EntityType
+from shared.models import EntityType, Published
 from shared.text import fold
 
 ALIAS: Final = "news-articles"
 # Elasticsearch's own limits of a date, kept well inside.
-_FIRST_YEAR: Final = 1000
-_LAST_YEAR: Final = 2999
+_FIRST_YEAR: Final = "1000"
+_LAST_YEAR: Final = "2999"
 # A longer interval ("in the nineties") has no place on a timeline of days.
 _TIMELINE_DAYS: Final = 31
 _KINDS: Final = {kind.value: kind.value.lower() for kind in EntityType}
@@ -57,13 +57,7 @@ def document(article: IndexedArticle, *, indexed_at: datetime) -> dict[str, Any]
         "captions": article.captions,
         "credits": article.credits,
         "published_at": published_at,
-        "published": {
-            "value": article.published.value,
-            "precision": article.published.precision,
-            "origin": article.published.origin.value,
-            "confidence": article.published.confidence,
-            "explanation": article.published.explanation,
-        },
+        "published": _published(article.published),
         "fetched_at": article.fetched_at,
         "first_seen_at": article.first_seen_at,
         "indexed_at": indexed_at,
@@ -80,6 +74,7 @@ def document(article: IndexedArticle, *, indexed_at: datetime) -> dict[str, Any]
         "is_copy": bool(article.duplicate_of),
         "decision": {name: getattr(article.decision, name) for name in type(article.decision).model_fields},
         "removed_rules": sorted({edit["rule"] for edit in article.edits}),
+        "removed_by_files": sorted({edit["file"] for edit in article.edits if edit.get("file")}),
         "removed_characters": sum(edit["length"] for edit in article.edits),
         "flags": [flag.value for flag in article.flags],
         "revision": article.revision,
@@ -100,6 +95,18 @@ def published_instant(article: IndexedArticle) -> datetime | None:
     return (
         moment if moment.tzinfo else moment.replace(tzinfo=_zone(article.published.timezone or article.source.timezone))
     )
+
+
+def _published(published: Published) -> dict[str, Any]:
+    return {
+        "value": published.value,
+        "precision": published.precision,
+        "origin": published.origin.value,
+        "confidence": published.confidence,
+        "explanation": published.explanation,
+        "earliest": published.earliest,
+        "latest": published.latest,
+    }
 
 
 def stale_ids(article: IndexedArticle) -> list[str]:
@@ -146,11 +153,18 @@ def _event_time(mentions: list[DateRow]) -> dict[str, Any]:
 
 def _is_placed(row: DateRow) -> bool:
     days = [day for day in (row.get("from"), row.get("to")) if day]
-    return row.get("anchored", True) and bool(days) and all(_FIRST_YEAR <= int(day[:4]) <= _LAST_YEAR for day in days)
+    return row.get("anchored", True) and bool(days) and all(_FIRST_YEAR <= day[:4] <= _LAST_YEAR for day in days)
 
 
+# The news of one time names the same days again and again.
+@lru_cache(maxsize=4096)
 def _days(start: str, end: str) -> int:
     return (date.fromisoformat(end) - date.fromisoformat(start)).days + 1
+
+
+@lru_cache(maxsize=4096)
+def _day_after(day: str) -> str:
+    return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
 
 
 def _range(start: str, end: str) -> dict[str, str]:
@@ -159,7 +173,7 @@ def _range(start: str, end: str) -> dict[str, str]:
     if start:
         bounds["gte"] = start
     if end:
-        bounds["lt"] = (date.fromisoformat(end) + timedelta(days=1)).isoformat()
+        bounds["lt"] = _day_after(end)
     return bounds
 
 
@@ -171,14 +185,16 @@ def _entities(mentions: list[EntityRow]) -> dict[str, Any]:
     """Return the entities of an article: one row each with how often and in which forms it was named, and flat ids and names."""
     rows: dict[str, dict[str, Any]] = {}
     for mention in mentions:
-        canonical = mention["canonical"]
+        canonical, text = mention["canonical"], mention["text"]
         row = rows.get(canonical)
         if row is None:
-            row = {"id": canonical, "label": mention["label"], "type": mention["type"], "mentions": 0, "forms": []}
-            rows[canonical] = row
+            rows[canonical] = {
+                "id": canonical, "label": mention["label"], "type": mention["type"], "mentions": 1, "forms": [text],
+            }  # fmt: skip
+            continue
         row["mentions"] += 1
-        if mention["text"] not in row["forms"]:
-            row["forms"].append(mention["text"])
+        if text not in row["forms"]:
+            row["forms"].append(text)
     named: dict[str, set[str]] = {kind: set() for kind in _KINDS.values()}
     for row in rows.values():
         named[_KINDS[row["type"]]].add(row["label"])

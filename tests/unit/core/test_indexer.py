@@ -436,3 +436,21 @@ def test_a_request_that_breaks_off_keeps_the_answers_it_had() -> None:
         made.send()
     assert [made.send().result(item)[0] for item in items] == [Result.DONE, Result.STALE]
     assert server.sizes == [1, 1, 1]
+
+
+def test_an_undated_article_keeps_the_days_between_which_it_was_published() -> None:
+    made = indexed(
+        article(published={"value": None, "origin": "inferred", "earliest": "2025-11-03", "latest": "2025-11-09"})
+    )
+    assert made["published_at"] is None
+    assert (made["published"]["earliest"], made["published"]["latest"]) == ("2025-11-03", "2025-11-09")
+
+
+def test_removed_spans_name_their_rules_and_the_files_these_are_in() -> None:
+    made = indexed(article(edits=[
+        {"rule": "vi.credit", "file": "rules/credits.yaml", "length": 9}, {"rule": "space.around", "length": 1},
+        {"rule": "vi.credit", "file": "rules/credits.yaml", "length": 12},
+    ]))  # fmt: skip
+    assert made["removed_rules"] == ["space.around", "vi.credit"]
+    assert made["removed_by_files"] == ["rules/credits.yaml"]
+    assert made["removed_characters"] == 22
