@@ -18,8 +18,9 @@ from shared.errors import Transient
 
 RETENTION_FILE: Final = "retention.json"
 _MONTH: Final = re.compile(r"-(\d{4})\.(\d{2})(-[a-z0-9-]+)?$")
-# A day in milliseconds may be written in many ways; Elasticsearch keeps the text it was given.
 _LIFECYCLE: Final = "index.lifecycle.name"
+# ILM counts from the making of an index, which is in the first days of its month; what is kept came up to a month later.
+_MONTH_DAYS: Final = 31
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Templates:
 class Change:
     """One thing that `apply` does: of what kind, to what, and the lines that say what differs."""
 
-    kind: Literal["component", "index", "lifecycle", "mapping"]
+    kind: Literal["component", "index", "lifecycle", "mapping", "settings"]
     name: str
     lines: tuple[str, ...]
     body: dict[str, Any]
@@ -71,6 +72,7 @@ def changes(client: Elasticsearch, templates: Templates) -> list[Change]:
         wanted["template"]["settings"] |= lifecycle
         found += _difference("index", name, _template_on_cluster(client, name), wanted)
         found += _new_fields(client, name, templates)
+        found += _unmanaged(client, name) if lifecycle else []
     return found
 
 
@@ -86,6 +88,8 @@ def apply(client: Elasticsearch, found: list[Change]) -> None:
                 client.indices.put_index_template(name=change.name, **change.body)
             case "mapping":
                 client.indices.put_mapping(index=change.name, **change.body)
+            case "settings":
+                client.indices.put_settings(index=change.name, settings=change.body)
 
 
 def lacking(client: Elasticsearch, templates: Templates) -> list[str]:
@@ -148,15 +152,24 @@ def field_types(mappings: Mapping[str, Any], path: str = "") -> dict[str, str]:
 
 def _lifecycle_changes(client: Elasticsearch, templates: Templates) -> Iterator[Change]:
     for alias, days in templates.retention_days.items():
-        wanted = {"phases": {"hot": {"actions": {}}, "delete": {"min_age": f"{days}d", "actions": {"delete": {}}}}}
+        age = f"{days + _MONTH_DAYS}d"
+        wanted = {"phases": {"hot": {"actions": {}}, "delete": {"min_age": age, "actions": {"delete": {}}}}}
         try:
             held = client.ilm.get_lifecycle(name=alias).body[alias]["policy"]["phases"].get("delete", {}).get("min_age")
         except ApiError as error:
             if error.status_code != 404:
                 raise
             held = None
-        if held != f"{days}d":
-            yield Change("lifecycle", alias, (f"delete.min_age: {held} -> {days}d",), wanted)
+        if held != age:
+            yield Change("lifecycle", alias, (f"delete.min_age: {held or 'absent'} -> {age}",), wanted)
+
+
+def _unmanaged(client: Elasticsearch, alias: str) -> Iterator[Change]:
+    """Yield the indices that were made before the cluster had ILM: no template reaches them."""
+    held = client.indices.get_settings(index=f"{alias}-*", ignore_unavailable=True, flat_settings=True).body
+    for index, body in sorted(held.items()):
+        if body["settings"].get(_LIFECYCLE) != alias:
+            yield Change("settings", index, (f"{_LIFECYCLE}: absent -> {alias}",), {_LIFECYCLE: alias})
 
 
 def _component_on_cluster(client: Elasticsearch, name: str) -> dict[str, Any]:
