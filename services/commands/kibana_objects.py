@@ -47,13 +47,17 @@ def kql(where: Sequence[Where]) -> str:
 
 
 def panel_request(panel: Panel) -> dict[str, Any]:
-    """Return the search request that a panel stands for: nested buckets, with its numbers as aggregations."""
+    """Return the search request that a panel stands for: nested buckets, with its numbers as aggregations.
+
+    As in Lens the innermost bucket of terms is ordered by the first number.
+    """
     request: dict[str, Any] = {"size": 0, "track_total_hits": True, "query": _filter(panel.where)}
-    level = request
-    for column in (column for column in panel.columns if column.is_bucket):
-        level["aggs"] = {"by": _bucket(column)}
-        level = level["aggs"]["by"]
+    buckets = [column for column in panel.columns if column.is_bucket]
     numbers = [column for column in panel.columns if not column.is_bucket]
+    level = request
+    for column in buckets:
+        level["aggs"] = {"by": _bucket(column, _order(numbers[0]) if column is buckets[-1] else "_count")}
+        level = level["aggs"]["by"]
     metrics = {f"n{place}": found for place, column in enumerate(numbers) if (found := _metric(column))}
     if metrics:
         level["aggs"] = metrics
@@ -66,9 +70,16 @@ def _filter(where: Sequence[Where]) -> dict[str, Any]:
     return {"bool": {"filter": held, "must_not": absent}}
 
 
-def _bucket(column: Column) -> dict[str, Any]:
+def _order(number: Column) -> str:
+    """Return the path by which a bucket is ordered by a panel's first number."""
+    if number.operation == "count" and not number.where:
+        return "_count"
+    return f"n0.{number.percentile}" if number.operation == "percentile" else "n0"
+
+
+def _bucket(column: Column, order: str) -> dict[str, Any]:
     if column.operation == "terms":
-        return {"terms": {"field": column.field, "size": column.size}}
+        return {"terms": {"field": column.field, "size": column.size, "order": {order: "desc"}}}
     return {"date_histogram": {"field": column.field, "fixed_interval": column.interval, "min_doc_count": 1}}
 
 
