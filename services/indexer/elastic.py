@@ -14,6 +14,8 @@ from shared.errors import Transient
 from shared.settings import Settings
 
 REQUEST_TIMEOUT_SECONDS: Final = 30.0
+# So long Elasticsearch waits for a shard that has no node: less than the request may take, so that it can say so.
+SHARD_TIMEOUT: Final = "10s"
 MAX_ITEMS: Final = 1000
 MAX_REQUEST_BYTES: Final = 5 * 1024 * 1024
 # 0.5, 1, 2, 4, 8, 15, 15 s: a disk or a shard in trouble gets three quarters of a minute.
@@ -86,7 +88,7 @@ def bulk(client: Elasticsearch, items: Sequence[Item]) -> list[tuple[Result, str
     try:
         answer = client.perform_request(
             "POST",
-            "/_bulk?filter_path=items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason",
+            f"/_bulk?timeout={SHARD_TIMEOUT}&filter_path=items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason",
             headers={"content-type": "application/x-ndjson", "accept": "application/json"},
             body=body,
         ).body
