@@ -1,15 +1,16 @@
-"""Runs every benchmark on real engines of its own and writes docs/benchmarks.md: `python -m tests.bench [--articles N]`."""
+"""Runs every benchmark on real engines of its own and writes docs/benchmarks.md: `python -m tests.bench [--only NAME]`."""
 
 import argparse
 import os
 import platform
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 
-from services.commands.common import err, project_folder
+from services.commands.common import err, out, project_folder
 from services.commands.local import engine_settings
 from shared import local_engines
 from shared.local_engines import free_port
@@ -29,14 +30,26 @@ How well feeds and pages are read is measured with the public suites of others, 
 {sections}
 """
 
+Measure = Callable[[Wire, argparse.Namespace], str]
+SECTIONS: dict[str, Measure] = {
+    "fetching": lambda *_: fetching.measure_fetching(),
+    "names": lambda *_: names.measure_names(),
+    "rules": lambda _, asked: text_rules.measure_rules(min(asked.articles, 400), asked.size),
+    "detector": lambda _, asked: alerts.measure_detector(asked.judged),
+    "stages": lambda wire, asked: stages.measure_stages(wire, asked.articles, asked.size),
+    "indexer": lambda wire, asked: indexer.measure_indexer(wire, asked.indexed, asked.size),
+    "end-to-end": lambda wire, asked: stages.measure_end_to_end(wire, asked.articles, asked.size),
+}
+
 
 def main() -> None:
     """Measure, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--articles", type=int, default=3000, help="how many articles to send through each stage")
-    parser.add_argument("--indexed", type=int, default=12_000, help="how many finished articles to send to the indexer")
+    parser.add_argument("--indexed", type=int, default=50_000, help="how many finished articles to send to the indexer")
     parser.add_argument("--judged", type=int, default=120_000, help="how many articles to send through the detector")
     parser.add_argument("--size", type=int, default=4000, help="characters in an article")
+    parser.add_argument("--only", choices=SECTIONS, help="measure only this, and print it instead of writing the page")
     parser.add_argument("--output", type=Path, default=project_folder() / "docs/benchmarks.md")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="frontwire-bench-", ignore_cleanup_errors=True) as folder:
@@ -51,18 +64,13 @@ def main() -> None:
         local_engines.start(local, err)
         wire = Wire(settings)
         try:
-            sections = [
-                fetching.measure_fetching(),
-                names.measure_names(),
-                text_rules.measure_rules(min(arguments.articles, 400), arguments.size),
-                alerts.measure_detector(arguments.judged),
-                stages.measure_stages(wire, arguments.articles, arguments.size),
-                indexer.measure_indexer(wire, arguments.indexed, arguments.size),
-                stages.measure_end_to_end(wire, arguments.articles, arguments.size),
-            ]
+            sections = [SECTIONS[name](wire, arguments) for name in ([arguments.only] if arguments.only else SECTIONS)]
         finally:
             wire.close()
             local_engines.reset(local)
+    if arguments.only:
+        out.print("\n".join(sections), markup=False)
+        return
     page = PAGE.format(
         date=f"{datetime.now(UTC):%Y-%m-%d}",
         machine=f"{os.cpu_count()} cores, {psutil.virtual_memory().total >> 30} GiB, Python {platform.python_version()}",
