@@ -181,9 +181,13 @@ class Text:
         return [record for place in places for record in self._last(self._read([place], before))]
 
     def _rewrite_alerts(self) -> None:
-        """Write the alerts that are over without title and link of the article; an open one is the alerter's to write."""
+        """Write the alerts that the alerter does not know any more without title and link of the article.
+
+        What is open it writes itself, unless it has lost its state: then it has read the null records and written nothing.
+        """
+        is_behind = bool(self.waiting)
         for alert in self._alerts():
-            if alert.state is not AlertState.RESOLVED:
+            if is_behind and alert.state is not AlertState.RESOLVED:
                 self.waiting.append(f"the alerter has not written alert {alert.alert_id} anew")
                 continue
             bare = without_text(alert, self._is_part)

@@ -1,11 +1,15 @@
 """What was taken down: the list, what each stage does with it, and what null records leave behind."""
 
+import threading
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import MagicMock
 
 import click
 import orjson
 import pytest
+from kafka.errors import KafkaConnectionError
 
 from services.alerter import checkpoint
 from services.alerter.detecting import DetectStage
@@ -21,9 +25,12 @@ from shared.faust_runner import StageRunner
 from shared.ids import MAX_PARTS, article_id_for_link, article_of_key, family_of, partition_of
 from shared.kibana_links import Kibana
 from shared.models import RawArticle, UniqueArticle
+from shared.service import Service
+from shared.settings import load_settings
 from shared.stage import Outcome, Record, Stage, refuse
+from shared.status_server import Health
 from shared.takedown_record import Lift, Takedown
-from shared.takedowns import NUDGE, Takedowns, nudges
+from shared.takedowns import NUDGE, Follower, Takedowns, nudges
 from shared.topics import (
     ALERTS,
     ARTICLES_NORMALISED,
@@ -269,3 +276,62 @@ def test_every_partition_where_text_may_stand_is_nudged() -> None:
         assert written or not any(name == topic.name for name, _ in nudged)
     assert {(message.key, message.value) for message in nudges()} == {(NUDGE, None)}
     assert family_of(NUDGE.decode()) == (NUDGE.decode(),)
+
+
+@dataclass
+class Log:
+    """A broker with takedowns-v1 on it, as kafka-python shows it; the first consumer meets a broker that is away."""
+
+    values: list[bytes | None]
+    gate: threading.Event = field(default_factory=threading.Event)
+    consumers: int = 0
+    read: int = 0
+
+    def __call__(self, *_: object) -> "Log":
+        self.consumers += 1
+        if self.consumers == 1:
+            raise KafkaConnectionError
+        return self
+
+    def assign(self, _: object) -> None: ...
+
+    def seek_to_beginning(self, _: object) -> None: ...
+
+    def close(self) -> None: ...
+
+    def end_offsets(self, places: list[Any]) -> dict[Any, int]:
+        return {place: len(self.values) for place in places}
+
+    def position(self, _: object) -> int:
+        return self.read
+
+    def poll(self, timeout_ms: int) -> dict[Any, list[Any]]:
+        if not self.gate.wait(timeout_ms / 1000) or self.read == len(self.values):
+            return {}
+        message = MagicMock(topic=TAKEDOWNS.name, key=GONE.encode(), value=self.values[self.read], headers=())
+        self.read += 1
+        return {0: [message]}
+
+
+def test_a_stage_waits_until_the_list_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Log([TAKEN.to_json(), LIFTED.to_json(), TAKEN.to_json()])
+    monkeypatch.setattr("shared.takedowns.make_consumer", log)
+    monkeypatch.setattr("shared.takedowns.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("shared.takedowns.POLL_MS", 10)
+    running = Service("s", load_settings(), Health("takedowns-test"))
+    follower = Follower(running)
+    assert running.health.unready() == {"takedowns": f"reading {TAKEDOWNS.name}"}
+    log.gate.set()
+    assert follower.wait()
+    assert running.health.unready() == {}
+    assert follower.holds(GONE)
+    assert (log.read, log.consumers) == (3, 2)
+    running.stopping.set()
+
+
+def test_a_stage_that_is_stopped_first_waits_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.takedowns.make_consumer", Log([TAKEN.to_json()]))
+    monkeypatch.setattr("shared.takedowns.POLL_MS", 10)
+    running = Service("s", load_settings(), Health("takedowns-test"))
+    running.stopping.set()
+    assert not Follower(running).wait()
