@@ -95,7 +95,8 @@ def name_agencies(document: Document, countries: Countries) -> None:
     """Add Vietnamese bodies nobody listed: a head word and what it deals with, "Cơ quan Tình báo Quốc gia Hàn Quốc"."""
     if document.language != "vi":
         return
-    for match in _agency_words().heads.finditer(document.text):
+    words = _agency_words()
+    for match in words.heads.finditer(document.text):
         if match[0].isupper() or _covered(document, match.start(), match.end()):
             continue
         if match["group"]:
@@ -105,11 +106,11 @@ def name_agencies(document: Document, countries: Countries) -> None:
         name = document.text[match.start() : end].removesuffix(" và")
         joint = _JOIN.match(document.text, end)
         owner = document.spans.get(joint.end()) if joint else None
-        seat = owner is not None and owner.type is EntityType.LOC and match[0] in _agency_words().named
+        seat = owner is not None and owner.type is EntityType.LOC and match[0] in words.named | words.schools
         country = owner if owner is not None and (owner.territory or seat) else None
         led = country is not None or _follows_class_word(document, match.start())
-        led = led or match[0] in _agency_words().schools
-        if not weight or weight + led < _AGENCY_CAPITALS:
+        school = match[0] in words.schools
+        if not (weight or (school and seat)) or weight + led + school < _AGENCY_CAPITALS:
             continue
         suffix = f"-{slug(_owner_name(country, countries))}" if country else ""
         text = document.text[match.start() : country.end] if country else name

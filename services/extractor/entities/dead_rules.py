@@ -29,11 +29,10 @@ def _inflected_from(alias: Alias, item: AliasSet, aliases: Sequence[Alias]) -> s
     """Return the other spelling with the same context whose case forms include this one."""
     if alias.text[0] < "\u0400":
         return None
-    languages = {label: code for code, label in item.labels.items()}
     others = [Alias(text=label, when=item.when) for label in item.labels.values()]
     for other in (*others, *aliases):
         declines = other.inflect and other.when == alias.when and other.text[0] > "\u0400"
-        if declines and alias.text in decline(other.text, item.type, languages.get(other.text)):
+        if declines and alias.text in decline(other.text, item.type, item.language_of(other.text)):
             return other.text
     return None
 

@@ -15,7 +15,7 @@ from services.extractor.entities.texts import lower
 from shared.models import EntityType
 
 _WORD: Final = regex.compile(
-    r"(?<![\w'-])(?:(?:\p{Lu}\.){1,3}|(?:(?:al|el|as|аль|эль|ас|ель)-)?\p{Lu}[\p{L}\p{M}'’]*(?:-\p{Lu}[\p{L}\p{M}'’]*)*)"
+    r"(?<![\w'-])(?:(?:\p{Lu}\.){1,3}|(?:(?:al|el|as|аль|эль|ас|ель)-)?\p{Lu}(?:[\p{L}\p{M}]|'(?!s?(?!\p{L})))*(?:-\p{Lu}(?:[\p{L}\p{M}]|'(?!s?(?!\p{L})))*)*)"
 )
 _ANY_WORD_BEFORE: Final = regex.compile(r"(\p{L}+)\P{L}*$")
 _ANY_WORD_AFTER: Final = regex.compile(r"\P{L}*(\p{L}+)")

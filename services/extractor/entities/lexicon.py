@@ -145,8 +145,7 @@ class Builder:
     def _add_alias(self, item: AliasSet, alias: Alias, label: str) -> None:
         condition = self._conditions[alias.when] if alias.when else None
         meaning = Meaning(item.id, item.type, label, "alias", 0, 0, condition, item.territory)
-        language = next((code for code, name in item.labels.items() if name == alias.text), None)
-        self._add_name(meaning, alias.text, language, alias.inflect)
+        self._add_name(meaning, alias.text, item.language_of(alias.text), alias.inflect)
 
     def add_place(self, place: Place, label: str) -> None:
         """Add a GeoNames place under all its names."""

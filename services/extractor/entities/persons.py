@@ -95,7 +95,7 @@ def _complete(document: Document, span: Span) -> None:
         return
     word = _WORD_BEFORE.search(before)
     surname = document.text[span.start : span.end]
-    if word is None or " " in surname:
+    if word is None or (" " in surname and surname[0].isupper()):
         return
     start = span.start - len(word[0])
     if not document.is_free(start, span.start) and not _is_unsure(document, span.start - 1):

@@ -76,20 +76,24 @@ def _may_name(document: Document, word: Capital, inside: bool) -> bool:
     if opening and word.text in document.grammar.openers:
         return False
     for end, cue in document.cues.starting.get(word.start, ()):
+        if end < word.end:
+            continue
         if cue.side == "adjective" and end == word.end:
             return False
         if cue.side in ("left", "head") and (end > word.end or opening):
             return False
-        if cue.side == "left" and (word.text in document.grammar.abbreviations or _is_outlet(document, cue)):
+        if cue.side == "left" and (word.text in document.grammar.abbreviations or _is_title(document, word, cue)):
             return False
         if cue.kind == "PERSON" and cue.side == "left" and not inside and document.language == "en":
             return False
     return len(word.text) > 1 or word.text.isupper()
 
 
-def _is_outlet(document: Document, cue: Cue) -> bool:
-    """Return whether a Vietnamese noun of media has a capital only by chance, behind a photo credit: "Tờ Guardian"."""
-    return document.language == "vi" and cue.kind == "ORG"
+def _is_title(document: Document, word: Capital, cue: Cue) -> bool:
+    """Return whether a Vietnamese noun of persons or media has a capital but is no name: "Tướng Burkhard", "Tờ Guardian"."""
+    if document.language != "vi" or cue.kind not in ("ORG", "PERSON"):
+        return False
+    return word.text not in document.grammar.vietnamese_names and word.text not in document.grammar.vietnamese_given
 
 
 def cue_before(document: Document, start: int) -> Cue | None:

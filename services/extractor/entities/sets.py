@@ -61,6 +61,11 @@ class AliasSet(ConfigModel):
             raise ValueError("needs labels, aliases, a territory or a place")
         return self
 
+    def language_of(self, text: str) -> str | None:
+        """Return the language whose label a spelling is; None where it is the label of several, or of none."""
+        languages = [language for language, label in self.labels.items() if label == text]
+        return languages[0] if len(languages) == 1 else None
+
     def spellings(self) -> Iterator[Alias]:
         """Yield labels and aliases, each once in each context, with the set's own context where an alias has none."""
         seen: set[tuple[str, str | None]] = set()
