@@ -270,7 +270,11 @@ def _teasers(lines: Sequence[Line], index: int, heading: Rule, rules: Selection)
     """Return the lines under a heading that have the shape of links to other articles."""
     teasers: list[Line] = []
     for line in lines[index + 1 : index + 1 + _MOST_TEASERS.get(heading.family, 0)]:
-        if len(line.text) > _LONGEST_TEASER or re.search(r"[.,;:…][\"”»)]?$", line.text) or line.text.count(" ") < 2:
+        if (
+            len(line.text) > _LONGEST_TEASER
+            or re.search(r"[.,;:…][\"”»)\]]{0,2}$", line.text)
+            or line.text.count(" ") < 2
+        ):
             break
         if rules.full("line", line.text) or rules.full("block", line.text) or rules.at_start("opening", line.text):
             break

@@ -28,7 +28,8 @@ _OFFSET = re.compile(r"(?:gmt|utc|z)?\s?(?P<sign>[+\u2212-])\s?(?P<h>\d{1,2})(?:
 _SEPARATORS = re.compile(r"[\s,;|\u00b7\u2022()\[\]\u2013\u2014/.:-]+")
 _ORDINAL = re.compile(r"(\d)(?:st|nd|rd|th)\b")
 _DIGIT = re.compile(r"\d")
-_ISO_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
+_ISO_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\d{8}T\d{4}")
+_ZONE_NAME = re.compile(r"\s\([A-Za-z ]{3,40}\)$")
 
 _ZONES: Final[Mapping[str, int]] = {
     "utc": 0, "gmt": 0, "z": 0, "bst": 60, "cet": 60, "cest": 120, "eet": 120, "eest": 180, "msk": 180, "мск": 180,
@@ -87,7 +88,7 @@ def named_zone(name: str | None) -> tzinfo | None:
 
 def read_moment(text: str, words: DateWords) -> Moment | None:
     """Return the date a text states, or None when it states none, or says anything besides."""
-    text = text.strip()
+    text = _ZONE_NAME.sub("", text.strip())
     if not 6 <= len(text) <= MAX_LENGTH or not _DIGIT.search(text):
         return None
     return _read_iso(text) or _read_rfc822(text) or _read_words(text, words)

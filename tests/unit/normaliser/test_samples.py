@@ -105,6 +105,36 @@ def rebuilt_exactly(article: RawArticle, rules: Rules) -> bool:
     return rebuild(parts) == article.text and (not article.title or rebuild_title(parts[0]) == article.title)
 
 
+def unstable_parts(article: RawArticle, rules: Rules, make_raw: MakeRaw) -> list[str]:
+    """Return the titles of the parts of an article that normalising changes once more."""
+    try:
+        parts = list(normalise(article, rules=rules))
+    except Rejected:
+        return []
+    return [
+        part.title
+        for part in parts
+        if [
+            (again.title, again.body, again.edits)
+            for again in normalise(make_raw(part.body, title=part.title), rules=rules)
+        ]
+        != [(part.title, part.body, [])]
+    ]
+
+
+def test_normalising_a_damaged_article_again_changes_nothing(rules: Rules, make_raw: MakeRaw) -> None:
+    unstable = [number for number in range(120) if unstable_parts(generated_article(number, make_raw), rules, make_raw)]
+    assert unstable == []
+
+
+@pytest.mark.prove
+def test_at_most_one_damaged_article_in_a_thousand_is_changed_again(rules: Rules, make_raw: MakeRaw) -> None:
+    unstable = [
+        number for number in range(3000) if unstable_parts(generated_article(number, make_raw), rules, make_raw)
+    ]
+    assert len(unstable) <= 3
+
+
 def test_mutated_articles_are_rebuilt_exactly(rules: Rules, make_raw: MakeRaw) -> None:
     wrong = [number for number in range(200) if not rebuilt_exactly(generated_article(number, make_raw), rules)]
     assert wrong == []
