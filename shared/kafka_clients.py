@@ -81,9 +81,9 @@ def make_consumer(settings: Settings, group: str | None, client_id: str, **optio
     )
 
 
-def make_admin(settings: Settings) -> KafkaAdminClient:
+def make_admin(settings: Settings, **options: Any) -> KafkaAdminClient:
     """Return an admin client."""
-    return KafkaAdminClient(**connection(settings), client_id="frontwire-admin")
+    return KafkaAdminClient(**connection(settings) | {"client_id": "frontwire-admin"} | options)
 
 
 def wait_for_broker(settings: Settings, stopping: threading.Event) -> bool:

@@ -6,11 +6,12 @@ portions, never for the whole archive.
 """
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import suppress
 from dataclasses import dataclass
+from threading import Lock
 from typing import Final
 
-from kafka import TopicPartition
+from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError
 
@@ -28,6 +29,8 @@ from shared.topics import (
 PAUSE_FROM: Final = 500
 GO_ON_BELOW: Final = 300
 LOOK_EVERY_SECONDS: Final = 0.5
+# A stop must not wait for a broker that is away.
+_ANSWER_WITHIN_MS: Final = 3_000
 # The way of an article until it is searchable: each topic, and the consumer group that reads it.
 WAY: Final = {
     ARTICLES_RAW: "frontwire-normaliser",
@@ -69,24 +72,50 @@ class Backfill:
         return True
 
 
-def articles_on_their_way(settings: Settings) -> int:
-    """Return how many records wait in front of the stages between the fetcher and Elasticsearch.
+class StageLag:
+    """How far the stages between the fetcher and Elasticsearch are behind. Any thread may ask; `close` it in the end."""
 
-    A stage that has never worked here is not waited for. Raises `Transient` when Kafka does not tell.
-    """
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._admin: KafkaAdminClient | None = None
+        self._lock = Lock()
+
+    def read(self) -> int:
+        """Return how many records wait in front of these stages; a stage that has never worked here is not waited for.
+
+        Raises `Transient` when Kafka does not tell.
+        """
+        with self._lock:
+            try:
+                if self._admin is None:
+                    self._admin = make_admin(self._settings, request_timeout_ms=_ANSWER_WITHIN_MS)
+                return _waiting(self._admin)
+            except KafkaError as error:
+                self._close()
+                raise Transient(f"Kafka does not tell how far the stages are: {error!r}") from error
+
+    def close(self) -> None:
+        """Close the connection; the next question opens another."""
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        admin, self._admin = self._admin, None
+        if admin is not None:
+            with suppress(KafkaError):
+                admin.close()
+
+
+def _waiting(admin: KafkaAdminClient) -> int:
     partitions = {
         group: [TopicPartition(topic.name, number) for number in range(topic.partitions)]
         for topic, group in WAY.items()
     }
-    try:
-        with closing(make_admin(settings)) as admin:
-            committed = {
-                partition: mark.offset
-                for marks in admin.list_group_offsets(partitions).values()
-                for partition, mark in marks.items()
-                if mark.offset >= 0
-            }
-            ends = admin.list_partition_offsets(dict.fromkeys(committed, OffsetSpec.LATEST)) if committed else {}
-    except KafkaError as error:
-        raise Transient(f"Kafka does not tell how far the stages are: {error!r}") from error
+    committed = {
+        partition: mark.offset
+        for marks in admin.list_group_offsets(partitions).values()
+        for partition, mark in marks.items()
+        if mark.offset >= 0
+    }
+    ends = admin.list_partition_offsets(dict.fromkeys(committed, OffsetSpec.LATEST)) if committed else {}
     return sum(max(0, ends[partition].offset - offset) for partition, offset in committed.items())

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from services.fetcher.backfill import Backfill, articles_on_their_way
+from services.fetcher.backfill import Backfill, StageLag
 from services.fetcher.feeds import Feed, Reading
 from services.fetcher.file_visit import FileVisit, Tally
 from services.fetcher.files import HtmlFile
@@ -46,13 +46,14 @@ def ingest(
     `Transient` or a KafkaError when Kafka is away.
     """
     feed = Feed(name=source, paths=tuple(paths), timezone=timezone)
-    outbox = Outbox(make_producer(settings, f"{STAGE}-ingest"))
+    outbox, lag = Outbox(make_producer(settings, f"{STAGE}-ingest")), StageLag(settings)
     try:
         book = read_states(settings, [partition_of_host(feed.host)]).host(feed.host) or HostBook()
-        backfill = on_wait and Backfill(lambda: articles_on_their_way(settings), _pause, on_wait)
+        backfill = on_wait and Backfill(lag.read, _pause, on_wait)
         return asyncio.run(_ingest(feed, book, outbox, takedowns.read(settings).holds, on_batch, backfill))
     finally:
         outbox.close(_CLOSE_SECONDS)
+        lag.close()
 
 
 def read_once(path: Path, *, source: str = DEFAULT_SOURCE) -> list[Outgoing]:

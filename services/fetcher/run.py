@@ -2,14 +2,13 @@
 
 import asyncio
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 import structlog
 from kafka import KafkaProducer
 
-from services.fetcher.backfill import articles_on_their_way
+from services.fetcher.backfill import StageLag
 from services.fetcher.feeds import Feeds, load_feeds
 from services.fetcher.ingest import ingest, read_once
 from services.fetcher.manners import Manners
@@ -62,9 +61,9 @@ async def _serve(
     failures: list[BaseException] = []
     async with Web(running.settings.user_agent, manners, lambda url, private: feeds.get().pace_of(url, private)) as web:
         desk = PageDesk(web, parser, outbox.publish, feeds.get, _now, failures.append, is_taken_down)
-        lag = partial(articles_on_their_way, running.settings)
+        lag = StageLag(running.settings)
         book = StateBook()
-        scheduler = Scheduler(feeds.get, book, desk, web, parser, outbox, manners, _now, is_taken_down, lag)
+        scheduler = Scheduler(feeds.get, book, desk, web, parser, outbox, manners, _now, is_taken_down, lag.read)
         ownership = Ownership(running.settings, scheduler, asyncio.get_running_loop())
         running.health.ready_when("partitions", lambda: None if ownership.assigned else "waiting for partitions")
         running.health.live_when("ownership", lambda: None if ownership.alive() else "the consumer's thread has ended")
@@ -80,6 +79,7 @@ async def _serve(
             await ownership.stop()
             await scheduler.drop(set(range(FEED_STATE.partitions)))
             await asyncio.to_thread(outbox.close, CLOSE_SECONDS)
+            await asyncio.to_thread(lag.close)
             await parser.close()
     for failure in (*failures, *([ownership.failed] if ownership.failed else [])):
         raise failure

@@ -42,6 +42,7 @@ def measure_fetching() -> str:
         "## The fetcher against a local site, one process, no Kafka",
         "",
         f"{AT_A_TIME} requests at a time to the one host and no pause: more than any outlet is asked for. The peer is aiohttp.",
+        "By itself: `python -m tests.bench.fetching`.",
         "",
         "| what | number | a second | a minute | processor ms each | resident MB | plain GETs, a second | processor ms each |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
