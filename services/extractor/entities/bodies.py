@@ -75,6 +75,14 @@ def _with_country_before(document: Document, start: int, end: int, cue: Cue, cou
     return None
 
 
+def institution_at(document: Document, start: int, end: int, countries: Countries) -> Span | None:
+    """Return the institution of the table whose name stands here without a country: "Министерство обороны"."""
+    for stop, cue in document.cues.starting.get(start, ()):
+        if cue.side == "head" and stop == end:
+            return _span(document, start, end, cue, _home(document, cue, countries))
+    return None
+
+
 def _home(document: Document, cue: Cue, countries: Countries) -> str:
     """Return the country a bare head word means: one named with it before in the article, or the language's own."""
     prefix = f"org:{cue.value}-"

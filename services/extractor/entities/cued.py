@@ -137,9 +137,10 @@ def _names(document: Document, run: Run) -> bool:
         return False
     if all(word.isupper() for word in run.words) and document.shouted(run.start, run.end):
         return document.language == "vi" and not any(map(document.grammar.is_syllable, run.words))
-    return not (
-        document.language == "vi" and len(run.words) == 1 and document.grammar.is_vietnamese_given(run.words[0])
-    )
+    if document.language != "vi" or len(run.words) > 1:
+        return True
+    word, grammar = run.words[0], document.grammar
+    return not (grammar.is_vietnamese_given(word) or (grammar.is_syllable(word) and not word.isascii()))
 
 
 def _kind(document: Document, run: Run) -> EntityType | None:

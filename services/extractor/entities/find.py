@@ -36,7 +36,7 @@ def find_entities(text: str, *, language: str, knowledge: Knowledge) -> list[Fou
     join_institutions(document, knowledge.countries)
     name_agencies(document, knowledge.countries)
     name_english_bodies(document)
-    name_slavic_bodies(document)
+    name_slavic_bodies(document, knowledge.countries)
     name_units(document)
     name_weapons(document, knowledge.weapons)
     name_persons(document, knowledge.people)

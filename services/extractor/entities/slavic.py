@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 import regex
 
+from services.extractor.entities.bodies import Countries, institution_at
 from services.extractor.entities.context import opens_sentence
 from services.extractor.entities.document import Document, Span
 from services.extractor.entities.persons import stem
@@ -15,7 +16,7 @@ from shared.models import EntityType
 
 _LANGUAGES: Final = ("ru", "uk")
 _NEXT: Final = regex.compile(r" ((?:и|та|й|і|по|з|із|для|при|с) )?([\p{L}'-]+)")
-_ADJECTIVE: Final = r"\p{L}+(?:ый|ий|ой|ое|ее|ая|яя|ого|его|ому|ему|ым|им|ом|ую|юю|не|є|а|у|ої|ій|ою)"
+_ADJECTIVE: Final = r"\p{L}+(?:ый|ий|ой|ое|ее|ая|яя|ого|его|ому|ему|ым|им|ом|ую|юю|не|ське|цьке|на|ова|ська|цька|ну|ову|ську|цьку|ої|ій|ою)"
 _CASES: Final = (
     "ам|ами|ах|а|ев|ей|ем|е|ии|ий|ией|ию|ия|и|ов|ою|ой|ок|ом|о|у|ы|ью|ь|ю|ям|ями|ях|я|єю|ів|ій|ії|ією|ію|ія|ові|і|ї"
 )
@@ -34,7 +35,7 @@ class _Words(NamedTuple):
     ordinary: tuple[str, ...]
 
 
-def name_slavic_bodies(document: Document) -> None:
+def name_slavic_bodies(document: Document, countries: Countries) -> None:
     """Add bodies by their head word with what it governs, and by the first syllable of their short name ("Минкульт")."""
     if document.language not in _LANGUAGES:
         return
@@ -50,6 +51,8 @@ def name_slavic_bodies(document: Document) -> None:
         end = _read_on(document, match.end(), words)
         if known is not None and known.type is EntityType.ORG and _over_country(document, known.end) == end:
             document.add(replace(known, end=end))
+        elif (institution := institution_at(document, start, end, countries)) is not None:
+            document.add(institution)
         elif end > match.end() or (match["adjective"] and (known is None or known.type is EntityType.LOC)):
             _add(document, start, end)
 
@@ -94,6 +97,8 @@ def _is_ordinary(document: Document, match: "regex.Match[str]", words: _Words) -
     if first.casefold().startswith(words.ordinary):
         return True
     end = match.start() + len(first)
+    if any(cue.kind == "PERSON" and stop == end for stop, cue in document.cues.starting.get(match.start(), ())):
+        return True
     return opens_sentence(document.text, match.start()) and bool(document.cues.adjectives.get(end))
 
 
