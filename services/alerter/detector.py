@@ -144,7 +144,7 @@ class Detector:
         watched = Watched(name.label, state.clock, Series(exposure=state.exposure), entity_id=name.id)
         for story in stories:
             watched.is_new_story(story.cluster_id, state.clock)
-            watched.add(story)
+            watched.add(replace(story))
         term.settle(rule.at_most)
         state.standing_terms[name.id] = watched
         window = watched.window(state.clock, 24, self._exposure, state.noise, state.muted())

@@ -3,9 +3,9 @@
 Of a name that is told often enough to be no news only that is kept: a few numbers, however often it comes.
 """
 
-from bisect import bisect_right, insort
+from bisect import insort
 from collections.abc import Container
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from services.alerter.baseline import DAY
@@ -25,12 +25,12 @@ class Term:
 
     def hear(self, story: Story, at_most: int) -> None:
         """Take in a story that may alarm."""
-        if any(known.cluster_id == story.cluster_id for known in self.recent):
-            return
         if not self.is_rare(at_most):
             self.teach(story.at, at_most)
             return
-        insort(self.recent, replace(story), key=time_of)
+        if any(known.cluster_id == story.cluster_id for known in self.recent):
+            return
+        insort(self.recent, story, key=time_of)
         if len(self.recent) > KEPT:
             self.teach(self.recent.pop(0).at, at_most)
 
@@ -52,12 +52,10 @@ class Term:
 
     def forget(self, clock: int, rule: NewTermRule) -> None:
         """Let the stories of the last day become those before it, and drop the days that are too long ago."""
-        old = bisect_right(self.recent, clock - DAY, key=time_of)
-        for story in self.recent[:old]:
-            self.teach(story.at, rule.at_most)
-        del self.recent[:old]
-        for day in [day for day in self.days if day < clock // DAY - rule.days]:
-            del self.days[day]
+        while self.recent and self.recent[0].at <= clock - DAY:
+            self.teach(self.recent.pop(0).at, rule.at_most)
+        while self.days and (oldest := min(self.days)) < clock // DAY - rule.days:
+            del self.days[oldest]
 
     def settle(self, at_most: int) -> None:
         """Count all stories as told before: they have alarmed."""

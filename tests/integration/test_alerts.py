@@ -17,7 +17,7 @@ from services.alerter.transform import snapshot
 from services.cli import cli
 from services.commands.demo_report import read_metrics
 from services.indexer import desk as indexed
-from shared.alerts import LOG_RECORD, Alert, AlertState, Command, Hit, LogRecord
+from shared.alerts import LOG_RECORD, Alert, AlertState, Command, Hit, LogRecord, Named
 from shared.ids import article_id_for_text, partition_of, trace_id_for
 from shared.local_engines import free_port
 from shared.models import RawArticle, Source
@@ -134,6 +134,12 @@ def found_on(wire: Wire, keyword: str) -> set[str]:
     return {record.article_id for record in records if isinstance(record, Hit) and record.keyword == keyword}
 
 
+def names_in_the_log(wire: Wire) -> set[str]:
+    """Return the ids of what articles name, as the log has them for new terms."""
+    records = (LOG_RECORD.validate_json(record.value or b"") for record in wire.read(KEYWORD_HITS))
+    return {name.id for record in records if isinstance(record, Named) for name in record.names}
+
+
 def test_a_planted_spike_is_one_document_and_one_message_and_fifty_copies_are_none(
     wire: Wire, desk: DeskServer
 ) -> None:
@@ -147,6 +153,7 @@ def test_a_planted_spike_is_one_document_and_one_message_and_fifty_copies_are_no
     wait_until(
         lambda: len(found_on(wire, "Pokrovsk")) == 50 and len(found_on(wire, "Kupyansk")) == 16, "every hit in the log"
     )
+    assert {"gn:703656", "gn:704422"} <= names_in_the_log(wire)
     ((alert_id, document),) = documents(wire).items()
     assert (document["keyword"], document["kind"], document["state"]) == ("Kupyansk", "spike", "open")
     assert len(document["sources"]) >= 2
