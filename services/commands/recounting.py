@@ -15,6 +15,7 @@ Row = Mapping[str, Any]
 _ROUNDING: Final = 0.1
 """Numbers are stored rounded: a probability worked out from them is the stored one to within this much of its logarithm."""
 _STORY_MEMORY: Final = timedelta(hours=72)
+_SECOND: Final = timedelta(seconds=1)
 _PAGE: Final = 1000
 _FIELDS: Final = ["article_id", "backlog", "cluster_id", "first_seen_at", "published", "replay", "source.name"]
 
@@ -52,12 +53,12 @@ def _problems(path: str, reading: Reading, kind: AlertKind) -> Iterator[tuple[st
 
 
 def recount(alert: Alert, rows: Iterable[Row]) -> Recount:
-    """Return what documents on an alert's subject, in the order of their arrival, say of it."""
+    """Return what documents on an alert's subject, in the order of their arrival, say of it; the detector counts in seconds."""
     from services.alerter.transform import claimed_at
 
     first: dict[str, tuple[datetime, datetime, str]] = {}
     for row in rows:
-        arrived = datetime.fromisoformat(row["first_seen_at"])
+        arrived = datetime.fromisoformat(row["first_seen_at"]).replace(microsecond=0)
         claimed = claimed_at(Published.model_validate(row["published"]))
         if not (row["backlog"] or row["replay"]):
             first.setdefault(row["cluster_id"], (min(arrived, claimed or arrived), arrived, row["source"]["name"]))
@@ -80,7 +81,7 @@ def rows_of_index(settings: Settings, alert: Alert) -> Iterator[Row]:
 
     field, value = ("entity_ids", alert.entity_id) if alert.entity_id else ("keywords", alert.keyword)
     since, until = alert.opening.start - _STORY_MEMORY, max(alert.opened_at, alert.updated_at)
-    within = {"range": {"first_seen_at": {"gte": since.isoformat(), "lte": until.isoformat()}}}
+    within = {"range": {"first_seen_at": {"gte": since.isoformat(), "lt": (until + _SECOND).isoformat()}}}
     query = {"bool": {"filter": [{"term": {field: value}}, within]}}
     client = connect(settings)
     after: dict[str, Any] = {}

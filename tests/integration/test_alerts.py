@@ -170,6 +170,7 @@ def test_a_planted_spike_is_one_document_and_one_message_and_fifty_copies_are_no
 def test_a_killed_alerter_goes_on_and_an_operator_answers_the_spike(wire: Wire) -> None:
     """The answer stands behind another story in the log: when it is done, that story and the copies were judged."""
     (spike,) = latest(wire).values()
+    wire.wait_indexed({article_id_for_text(f"spike {number}") for number in range(7)})
     again = run(wire, "recompute", spike.alert_id)
     assert (again["same"], again["evidence"], again["differences"]) == (True, [], [])
     assert again["index"]["stories"] >= spike.opening.stories

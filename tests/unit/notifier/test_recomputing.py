@@ -1,6 +1,6 @@
 """`alerts recompute`: the same log gives the same alert, another log says what is different."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 
 from services.alerter.detector import Detector
@@ -11,6 +11,8 @@ from shared.alerts import Alert, Hit, LogRecord, Tick
 from shared.stage import Record
 from shared.topics import KEYWORD_HITS
 from tests.unit.alerter.streams import END, HOUR, MINUTE, in_order, opened, ordinary, spike
+
+SECOND = timedelta(seconds=1)
 
 
 @cache
@@ -93,7 +95,9 @@ def test_the_stored_numbers_follow_from_each_other() -> None:
 def test_the_index_is_counted_like_the_log() -> None:
     (opening,) = opened(alerts())
     start = END - 20 * HOUR
-    rows = [document(number, start + number * 6 * MINUTE, source=f"Báo {number % 5}") for number in range(9)]
+    rows = [
+        document(number, start + number * 6 * MINUTE + 0.9 * SECOND, source=f"Báo {number % 5}") for number in range(9)
+    ]
     copies = [document(20, start, cluster=f"spike {start} 0"), document(21, start, cluster="old", backlog=True)]
     late = document(22, start, cluster="late", published={"value": "2025-09-01T00:00:00Z", "precision": "minute"})
     inside = recount(opening, [rows[0], *copies, late, *rows[1:]])
