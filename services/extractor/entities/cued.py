@@ -135,6 +135,8 @@ def _names(document: Document, run: Run) -> bool:
         return False
     if _COMPASS.issuperset(run.words) or run.end - run.start < _SHORTEST:
         return False
+    if len(run.words) > 1 and run.words[-1] in document.grammar.no_surnames:
+        return False
     if all(word.isupper() for word in run.words) and document.shouted(run.start, run.end):
         return document.language == "vi" and not any(map(document.grammar.is_syllable, run.words))
     if document.language != "vi" or len(run.words) > 1:
