@@ -63,13 +63,13 @@ def routes() -> dict[str, tuple[Topic, Make]]:
 
 def article_work(record: Record, context: Context) -> Work:
     """Index an article, and remove the parts that an earlier revision had; a null record removes the article."""
+    key = text_key(record)
     if record.value is None:
-        key = text_key(record)
         home = context.homes.get(key)
         return Work(record, (delete_item(home, key, _arrival_version(record)),) if home else ())
-    article = decode(record, IndexedArticle)
-    if context.is_taken_down(article.article_id):
+    if context.is_taken_down(key):
         return Work(record, dropped=Drop.TAKEN_DOWN)
+    article = decode(record, IndexedArticle)
     index, version = transform.index_name(article), index_version(article)
     items = [index_item(index, article.article_id, version, transform.document(article, indexed_at=context.now))]
     if article.revision > 1 and article.part == 1:

@@ -165,6 +165,7 @@ def test_the_indexer_takes_in_no_article_letter_or_title_that_was_taken_down() -
         ).outputs
         refused = Record(letter.topic.name, 0, 0, letter.key, letter.value, letter.headers)
         assert len(routes.letter_work(refused, context()).items) == expected
+    assert routes.article_work(row(b"{", topic=ARTICLES_UNIQUE), context()).dropped is Drop.TAKEN_DOWN
     (item,) = routes.alert_work(row(alert().to_json(), b"k", ALERTS), context()).items
     assert "Gone" not in item.lines.decode()
     assert "Kept" in item.lines.decode()
