@@ -1,9 +1,6 @@
 """What an operator does: status pages, reload of configuration, dead letters on the command line. One wire for the whole file."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -14,12 +11,10 @@ from typing import Any
 
 import pytest
 
-from services.commands.common import project_folder
 from shared.models import RawArticle
-from shared.settings import environment_of
 from shared.topics import ARTICLES_RAW
 from tests.support.articles import raw_article, raw_articles
-from tests.support.wire import JOBS, WORKERS, Wire, wait_until
+from tests.support.wire import JOBS, WORKERS, Wire, frontwire, wait_until
 
 pytestmark = pytest.mark.engines
 
@@ -28,19 +23,6 @@ pytestmark = pytest.mark.engines
 def wire(standing_wire: Wire) -> Wire:
     """One wire for the whole file."""
     return standing_wire
-
-
-def frontwire(wire: Wire, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command against the wire's engines and configuration."""
-    return subprocess.run(
-        [sys.executable, "-m", "services.cli", *arguments],
-        env=os.environ | environment_of(wire.settings),
-        cwd=project_folder(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 def get(url: str) -> tuple[int, str]:

@@ -11,23 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from services.alerter.transform import snapshot
 from services.commands.common import project_folder
-from services.commands.dead_letters import dlq
 from services.commands.demo_report import read_metrics
-from services.commands.index import index
-from services.commands.ingestion import ingest
-from services.commands.takedown import takedown
 from services.indexer import desk
 from shared import local_engines, takedowns, topic_admin, yaml_config
 from shared.alerts import Alert, AlertState, Hit, LogRecord
 from shared.ids import article_id_for_text, partition_of, trace_id_for
 from shared.kafka_clients import make_admin
 from shared.models import PageTask, RawArticle, Source
-from shared.settings import environment_of
 from shared.stage import single_key
 from shared.topics import (
     ALERTS,
@@ -42,7 +36,7 @@ from shared.topics import (
 )
 from shared.watchlist import WATCHLIST, WatchlistFile
 from tests.support import articles
-from tests.support.wire import JOBS, Wire, wait_until
+from tests.support.wire import JOBS, Wire, frontwire, wait_until
 
 pytestmark = pytest.mark.engines
 
@@ -52,7 +46,6 @@ WORD = "Zwolqvist"
 """Stands in title and body of every article that is taken down here, and nowhere else."""
 NEIGHBOUR = "Quyrhölm"
 NOW = datetime.now(UTC)
-KAFKAS_OWN_BACKOFF_MS = 15_000
 # What a day does on a busy wire, in seconds: segments are closed and cleaned, and old files deleted, at once.
 HASTE = {
     "compression.type": "uncompressed",
@@ -90,7 +83,7 @@ OTHERS = [
 
 
 @pytest.fixture(scope="module")
-def wire(standing_wire: Wire) -> Iterator[Wire]:
+def wire(standing_wire: Wire) -> Wire:
     """Every stage, with an article that stands everywhere where text can stand."""
     wire = standing_wire
     configure(wire)
@@ -110,11 +103,10 @@ def wire(standing_wire: Wire) -> Iterator[Wire]:
     wire.publish(OTHERS)
     wait_until(lambda: WORD in open_alert(wire), "an open alert on our story", 180)
     wire.wait_indexed({f"{OURS.article_id}#1", f"{OURS.article_id}#2", f"{ANOTHER.article_id}#1"})
-    wait_until(lambda: count(wire, desk.DEAD_LETTERS, WORD) == 1, "our dead letter to be indexed")
+    wait_until(lambda: count(wire, desk.DEAD_LETTERS, WORD), "our dead letter to be indexed")
     wait_until(lambda: count(wire, desk.ALERTS, WORD) == 2, "our alerts to be indexed")
     wait_until(lambda: any(WORD.encode() in (r.value or b"") for r in wire.read(NOTIFICATIONS)), "our notification")
-    yield wire
-    look_for_work_every(wire, KAFKAS_OWN_BACKOFF_MS)
+    return wire
 
 
 def configure(wire: Wire) -> None:
@@ -124,14 +116,6 @@ def configure(wire: Wire) -> None:
         wait_until(lambda: not topic_admin.differences(admin), "the topics to be there")
         answers = admin.alter_configs(topics, raise_on_unknown=False)
     assert set(answers["topic"].values()) == {"OK"}, answers
-    look_for_work_every(wire, 200)
-
-
-def look_for_work_every(wire: Wire, milliseconds: int) -> None:
-    """Set how long Kafka's cleaner sleeps when there is nothing to clean; that of the whole broker."""
-    setting = ConfigResource(ConfigResourceType.BROKER, "1", {"log.cleaner.backoff.ms": str(milliseconds)})
-    with closing(make_admin(wire.settings)) as admin:
-        assert admin.alter_configs([setting], raise_on_unknown=False)["broker"] == {"1": "OK"}
 
 
 def history(wire: Wire) -> Iterator[LogRecord]:
@@ -184,11 +168,6 @@ def count(wire: Wire, alias: str, word: str) -> int:
     return sum(word in json.dumps(hit["_source"], ensure_ascii=False) for hit in hits)
 
 
-def run(wire: Wire, command: Any, *arguments: str) -> Result:
-    """Run a command against the wire's engines."""
-    return CliRunner().invoke(command, list(arguments), env=environment_of(wire.settings))
-
-
 def topics_holding(wire: Wire, word: str) -> set[str]:
     """Return the topics of which a log file on the broker's disk holds a word."""
     found = set()
@@ -220,29 +199,41 @@ ALL = {
 
 def test_what_is_taken_down_is_gone_and_leaves_no_segment_and_its_neighbours_stay(wire: Wire) -> None:
     assert topics_holding(wire, WORD) == topics_holding(wire, NEIGHBOUR) | {"notifications-v1"} == ALL
-    listed = run(wire, takedown, "check", OURS.article_id, "--json")
+    listed = frontwire(wire, "takedown", "check", OURS.article_id, "--json")
     assert json.loads(listed.stdout).keys() >= ALL
-    done = run(wire, takedown, f"{OURS.article_id}#2", "--reason", "Toà soạn rút bài", "--author", "linh", "--json")
-    assert done.exit_code == 0, done.output
+    done = frontwire(
+        wire, "takedown", f"{OURS.article_id}#2", "--reason", "Toà soạn rút bài", "--author", "linh", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    # Hits and letters may be written twice: delivery is at least once.
     removed = json.loads(done.stdout)["removed"]
-    assert removed == {
-        "alerts-v1": 1, "articles-raw-v1-dlq": 1, "keyword-hits-v1": 1, "news-articles": 2, "news-dead-letters": 1,
-        "pages-to-fetch-v1": 1,
+    assert removed.keys() == {
+        "alerts-v1", "articles-raw-v1-dlq", "keyword-hits-v1", "news-articles", "news-dead-letters", "pages-to-fetch-v1",
     }  # fmt: skip
+    assert (removed["news-articles"], removed["alerts-v1"], removed["pages-to-fetch-v1"]) == (2, 1, 1)
     wait_until(lambda: count(wire, desk.ALERTS, WORD) == 0, "the alerts' documents without it")
     assert [count(wire, alias, WORD) for alias in ("news-articles", desk.DEAD_LETTERS, desk.TAKEDOWNS)] == [0, 0, 0]
-    assert [count(wire, alias, NEIGHBOUR) for alias in ("news-articles", desk.DEAD_LETTERS, desk.ALERTS)] == [2, 1, 1]
+    letters_left = len(wire.letters(ARTICLES_RAW))
+    assert [count(wire, alias, NEIGHBOUR) for alias in ("news-articles", desk.DEAD_LETTERS, desk.ALERTS)] == [
+        2,
+        letters_left,
+        1,
+    ]
     assert open_alert(wire)
     assert WORD not in open_alert(wire)
-    clean = partial(run, wire, takedown, "check", OURS.article_id)
-    wait_until(lambda: clean().exit_code == 0, "the notification without it", 30)
+    clean = partial(frontwire, wire, "takedown", "check", OURS.article_id)
+    wait_until(lambda: clean().returncode == 0, "the notification without it", 30)
     wait_until(lambda: nudged(wire) and not topics_holding(wire, WORD), "every segment to be cleaned", 120, every=2)
     assert checkpoints_holding(wire, "Tin số")
     wait_until(lambda: not checkpoints_holding(wire, WORD), "the alerter's changelog to be cleaned")
     assert topics_holding(wire, NEIGHBOUR) == ALL - {"notifications-v1"}
     (audit,) = wire.client.search(index=desk.TAKEDOWNS)["hits"]["hits"]
     assert audit["_source"]["reason"] == "Toà soạn rút bài"
-    assert (audit["_source"]["author"], audit["_source"]["records"], audit["_source"]["active"]) == ("linh", 7, True)
+    assert (audit["_source"]["author"], audit["_source"]["records"], audit["_source"]["active"]) == (
+        "linh",
+        sum(removed.values()),
+        True,
+    )
 
 
 def nudged(wire: Wire) -> bool:
@@ -260,13 +251,14 @@ def dropped(wire: Wire, label: str) -> int:
 
 def test_what_is_taken_down_does_not_come_back_until_that_is_lifted(wire: Wire, tmp_path: Path) -> None:
     """Not from a file, a dead letter, a raw or finished record, a late alert, or an index that is rebuilt."""
-    done = run(wire, takedown, OURS.article_id, "--reason", "again", "--author", "minh", "--json")
-    assert (done.exit_code, json.loads(done.stdout)["author"]) == (0, "linh")
+    done = frontwire(wire, "takedown", OURS.article_id, "--reason", "again", "--author", "minh", "--json")
+    assert (done.returncode, json.loads(done.stdout)["author"]) == (0, "linh")
     file = tmp_path / "ours.txt"
     file.write_text(OURS.text, encoding="utf-8")
-    assert run(wire, ingest, str(file), "--source", "other").stdout.strip().endswith("taken down 1")
-    replayed = run(wire, dlq, "replay", ARTICLES_RAW.name)
-    assert replayed.stdout.strip().endswith("sent back 1, left 0")
+    assert frontwire(wire, "ingest", str(file), "--source", "other").stdout.strip().endswith("taken down 1")
+    letters = len(wire.letters(ARTICLES_RAW))
+    replayed = frontwire(wire, "dlq", "replay", ARTICLES_RAW.name)
+    assert replayed.stdout.strip() == f"sent back {letters}, left 0"
     before = {label: dropped(wire, label) for label in ("normaliser", "indexer", "alerter")}
     wire.publish([OURS])
     finished = json.loads((EXAMPLES / "articles-unique-v1/full.json").read_text(encoding="utf-8"))
@@ -285,14 +277,16 @@ def test_what_is_taken_down_does_not_come_back_until_that_is_lifted(wire: Wire, 
     restored = wire.client.get(index=month, id=f"{ANOTHER.article_id}#1")["_source"]
     restored |= {"article_id": f"{OURS.article_id}#1", "parent_id": OURS.article_id, "title": WORD}
     wire.client.index(index=month, id=f"{OURS.article_id}#1", document=restored)
-    assert run(wire, index, "rebuild").exit_code == 0
+    assert frontwire(wire, "index", "rebuild").returncode == 0
     assert [count(wire, "news-articles", word) for word in (WORD, NEIGHBOUR)] == [0, 2]
     assert wire.client.count(index=desk.TAKEDOWNS)["count"] == 1
 
-    assert run(wire, takedown, "lift", OURS.article_id, "--reason", "đăng lại", "--author", "linh").exit_code == 0
-    listed = json.loads(run(wire, takedown, "list", "--json").stdout)
+    assert (
+        frontwire(wire, "takedown", "lift", OURS.article_id, "--reason", "đăng lại", "--author", "linh").returncode == 0
+    )
+    listed = json.loads(frontwire(wire, "takedown", "list", "--json").stdout)
     assert [each["lifted"]["reason"] for each in listed] == ["đăng lại"]
-    assert run(wire, ingest, str(file), "--source", "other").stdout.startswith("published 1")
+    assert frontwire(wire, "ingest", str(file), "--source", "other").stdout.startswith("published 1")
     wait_until(lambda: comes_in(wire), "the article to come in again", every=1)
 
 

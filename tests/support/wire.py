@@ -1,6 +1,9 @@
 """The wire on real engines, for tests: clean topics and indices, services as processes, and ways to look at the result."""
 
+import os
 import shutil
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -12,6 +15,7 @@ from elasticsearch import ApiError, Elasticsearch, TransportError
 from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
+from services.commands.common import project_folder
 from services.commands.demo_report import read_metrics
 from services.commands.local import engine_settings
 from shared import dead_letters, local_engines, topic_admin
@@ -19,7 +23,7 @@ from shared.dead_letters import DeadLetter
 from shared.headers import Headers
 from shared.kafka_clients import make_admin, make_consumer, make_producer, record_of, send
 from shared.models import RawArticle
-from shared.settings import Settings
+from shared.settings import Settings, environment_of
 from shared.stage import Record, article_message
 from shared.supervisor import SERVICES, Job, Supervisor
 from shared.topics import ARTICLES_RAW, Topic, all_topics
@@ -224,6 +228,19 @@ class Wire:
         self.supervisor.stop()
         self._close_producer()
         self.client.close()
+
+
+def frontwire(wire: Wire, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command against the wire's engines and configuration."""
+    return subprocess.run(
+        [sys.executable, "-m", "services.cli", *arguments],
+        env=os.environ | environment_of(wire.settings),
+        cwd=project_folder(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 def logs_of(wire: Wire) -> str:
