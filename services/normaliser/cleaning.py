@@ -18,6 +18,7 @@ LONGEST_CAPTION: Final = 300
 LONGEST_HEADLINE: Final = 140
 SHORTEST_PARAGRAPH: Final = 60
 _LONGEST_BOILERPLATE = 240
+_SHORTEST_CAPTION = 25  # above a credit; shorter ones are subheadings
 _LONGEST_BARE_CAPTION = 110  # after a prefix, without a credit
 _MOST_TEASERS = {"insert": 3, "related": 8}
 _MOST_OPENINGS = 4  # prefix, dateline, a second dateline
@@ -375,7 +376,7 @@ def _cut_captions_above_credits(lines: Sequence[Line]) -> None:
             and not before.has_ending
             and not line.cuts
             and not line.may_sign
-            and len(line.text) <= LONGEST_HEADLINE
+            and _SHORTEST_CAPTION <= len(line.text) <= LONGEST_HEADLINE
             and line.text.rstrip(CLOSING_QUOTES)[-1:].isalnum()
             and line.text[0] not in LIST_SIGNS
         ):

@@ -77,6 +77,8 @@ def _same(one: str, other: str) -> bool:
 
 def _kept_text(line: Line) -> str:
     """Return what is left of a line after its cuts."""
+    if not line.cuts:
+        return line.text
     pieces: list[str] = []
     position = line.start
     for cut in sorted(line.cuts, key=lambda cut: cut.start):
