@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -79,7 +80,7 @@ def story_terms(title: str, body: str, mentions: Iterable[Mention] = ()) -> list
     for name, weight in unsure.items():
         if name in weights:
             weights[name] += weight
-    heaviest = sorted(weights.items(), key=lambda item: (-item[1], item[0]))[:MAX_TERMS]
+    heaviest = sorted(sorted(weights.items()), key=itemgetter(1), reverse=True)[:MAX_TERMS]
     return [(term, max(1, min(MAX_WEIGHT, round(4 * weight**0.5)))) for term, weight in heaviest]
 
 

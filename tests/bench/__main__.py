@@ -15,7 +15,7 @@ from services.commands.local import engine_settings
 from shared import local_engines
 from shared.local_engines import free_port
 from shared.settings import load_settings
-from tests.bench import alerts, fetching, indexer, names, stages, text_rules
+from tests.bench import alerts, duplicates, fetching, indexer, names, stages, text_rules
 from tests.support.wire import Wire, copy_config
 
 PAGE = """# Benchmarks
@@ -36,6 +36,7 @@ SECTIONS: dict[str, Measure] = {
     "names": lambda *_: names.measure_names(),
     "rules": lambda _, asked: text_rules.measure_rules(min(asked.articles, 400), asked.size),
     "detector": lambda _, asked: alerts.measure_detector(asked.judged),
+    "duplicates": lambda *_: duplicates.measure_duplicates(),
     "stages": lambda wire, asked: stages.measure_stages(wire, asked.articles, asked.size),
     "indexer": lambda wire, asked: indexer.measure_indexer(wire, asked.indexed, asked.size),
     "end-to-end": lambda wire, asked: stages.measure_end_to_end(wire, asked.articles, asked.size),

@@ -1,48 +1,17 @@
 """What the duplicate window asks of its rows, held against every mapping that serves them: a dict and a store on disk."""
 
-import json
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rocksdict import Rdict
 
 from services.deduplicator.window import Window
+from tests.support.stored_rows import StoredRows
 from tests.unit.deduplicator.labelled import FIRE, article, decided, labelled
 
 Rows = MutableMapping[str, str]
 FIRST, SECOND = "0" * 32, "0" * 32 + "#2"
-
-
-class StoredRows(MutableMapping[str, str]):
-    """Rows in rocksdict with keys and values as JSON bytes: the store and the form that the service's table uses."""
-
-    def __init__(self, folder: Path) -> None:
-        self._store = Rdict(str(folder))
-
-    def __getitem__(self, key: str) -> str:
-        return _text(self._store[json.dumps(key).encode()])
-
-    def __setitem__(self, key: str, value: str) -> None:
-        self._store[json.dumps(key).encode()] = json.dumps(value).encode()
-
-    def __delitem__(self, key: str) -> None:
-        del self._store[json.dumps(key).encode()]
-
-    def __iter__(self) -> Iterator[str]:
-        return (_text(key) for key in self._store.keys())  # noqa: SIM118  (an Rdict is not iterable itself)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def close(self) -> None:
-        self._store.close()
-
-
-def _text(stored: object) -> str:
-    assert isinstance(stored, bytes)
-    return str(json.loads(stored))
 
 
 @pytest.fixture(params=["dict", "rocksdict"])

@@ -9,13 +9,14 @@ from shared.models import UniqueArticle
 from shared.supervisor import copies
 from shared.topics import ARTICLES_NORMALISED, ARTICLES_RAW, ARTICLES_SKETCHED, ARTICLES_UNIQUE
 from tests.support.articles import raw_article, raw_articles
+from tests.support.duplicates import answers_in, answers_in_memory
 from tests.support.wire import JOBS, Wire, wait_until
 
 pytestmark = pytest.mark.engines
 
 
 def test_the_duplicate_decision_does_not_depend_on_the_number_of_workers(wire: Wire) -> None:
-    """The same articles, a third of them copies, through one and through three sketch workers give the same clusters."""
+    """The same articles, a third of them copies, give the same through one and three sketch workers and in memory."""
     clusters = {}
     for workers in (1, 3):
         wire.clean()
@@ -31,6 +32,7 @@ def test_the_duplicate_decision_does_not_depend_on_the_number_of_workers(wire: W
         wire.publish(repeats)
         wait_until(lambda: len(wire.read(ARTICLES_UNIQUE)) >= 300, "300 decisions", 120)
         wire.supervisor.stop()
+        assert answers_in(wire.read(ARTICLES_UNIQUE)) == answers_in_memory(wire.read(ARTICLES_SKETCHED))
         decided = [UniqueArticle.model_validate_json(record.value or b"") for record in wire.read(ARTICLES_UNIQUE)]
         clusters[workers] = {article.article_id: article.cluster_id for article in decided}
         assert sum(bool(article.duplicate_of) for article in decided) == 100

@@ -2,13 +2,18 @@
 
 import time
 
+import orjson
 import pytest
 
+from services.deduplicator.article import ExtractedText, SketchedText
 from services.deduplicator.run import TABLE
+from services.deduplicator.transform import decide, sketch
+from services.deduplicator.window import MAX_VERIFIED, Window
 from shared.stage import article_message
 from shared.supervisor import copies
 from shared.topics import ARTICLES_EXTRACTED, ARTICLES_SKETCHED, ARTICLES_UNIQUE
 from tests.prove.conftest import Record
+from tests.support.articles import text_of
 from tests.support.duplicates import (
     COPY_EVERY,
     answers_in,
@@ -26,6 +31,10 @@ pytestmark = [pytest.mark.engines, pytest.mark.prove]
 
 SKETCHES = copies(JOBS["sketch"], 3)
 DECIDERS = copies(JOBS["decide"], 2)
+_TEMPLATE = (
+    "Trong ngày qua đã có {0} đợt pháo kích vào các khu dân cư, {0}1 người bị thương và {0}2 ngôi nhà hư hại, tỉnh cho biết. "
+    "Các đội sửa chữa đang khôi phục điện nước, người dân được khuyên ở gần nơi trú ẩn cho tới khi có thông báo mới."
+)
 TAKE_OVER_SECONDS = 20
 READY_SECONDS = 60
 
@@ -100,6 +109,31 @@ def _repeat(wire: Wire, decider: str) -> None:
     _wait_decided(wire, held + again)
     assert answers_in(wire.read(ARTICLES_UNIQUE)) == before
     assert wire.metric(decider, "frontwire_dedup_window_rows") == rows
+
+
+@pytest.mark.parametrize("stream", ["copies of one article", "articles of one template"])
+def test_hostile_streams_cost_the_last_article_what_they_cost_the_first(
+    stream: str, proof: Record, articles: int
+) -> None:
+    """Ten thousand copies of one text, and ten thousand texts of one template: candidates are capped, and counted."""
+    count = articles // 5
+    window, quarters, candidates = Window({}), [0.0] * 4, 0
+    for number in range(count):
+        text = _TEMPLATE.format(number) if stream.startswith("articles") else text_of(1)
+        given = extracted_article(number, seed=53).model_copy(update={"body": text})
+        sketched = SketchedText.of(next(sketch(ExtractedText.of(given))))
+        began = time.process_time()
+        (decided,) = decide(sketched, window=window)
+        quarters[number * 4 // count] += time.process_time() - began
+        candidates = max(candidates, orjson.loads(decided.to_json())["decision"]["candidates"])
+    assert candidates <= MAX_VERIFIED
+    assert window.capped > 0
+    rates = " / ".join(f"{count / 4 / quarter:,.0f}" for quarter in quarters)
+    proof(
+        f"a stream of {stream}", count,
+        f"decided at {rates} articles/s of processor time by quarter; at most {candidates} candidates each, "
+        f"{window.capped:,} left out and counted",
+    )  # fmt: skip
 
 
 def test_a_decider_is_ready_again_in_a_minute_with_a_full_window(wire: Wire, proof: Record, articles: int) -> None:
