@@ -110,8 +110,10 @@ def _headline_evidence(lines: Sequence[Line], first: int, index: int, ended: str
     if ended in _STRONG_ENDS:
         return f"headline after {ended}"
     text = lines[index].text
-    shortest = _SHORTEST_HEADLINE if ended and _is_new(lines, first, index) else _SHORTEST_LONE_HEADLINE
-    if len(text) < shortest or text.endswith("?") or not (lines[first].is_headline or lines[first].has_dateline):
+    is_short = len(text) < _SHORTEST_LONE_HEADLINE
+    if is_short and not (ended and len(text) >= _SHORTEST_HEADLINE and _is_new(lines, first, index)):
+        return ""
+    if text.endswith("?") or not (lines[first].is_headline or lines[first].has_dateline):
         return ""
     if (ended or _layout_changes(lines, first, index)) and not _same_subject(lines, first, index):
         return f"headline after {ended}" if ended else "headline after the widest gap"
