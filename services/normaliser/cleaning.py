@@ -152,7 +152,8 @@ def clean(text: str, rules: Selection, dates: DateWords) -> Cleaned:
             body_seen = body_seen and line.family != "ending"
             index += taken
             continue
-        written = _dateline(line.text, rules) if dateline or may_open else None
+        may_repeat = dateline is not None and dateline[1] in line.text[:WINDOW]
+        written = _dateline(line.text, rules) if may_open or may_repeat else None
         line.repeats_dateline = bool(dateline) and written == dateline
         _cut_openings(line, rules, dates, may_have_dateline=may_open or line.repeats_dateline)
         if line.has_dateline and not line.has_prefix:
