@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 FRONTWIRE := $(BIN)/frontwire
 STAMP := $(VENV)/.installed
+TEXTS := $(addprefix tests/unit/,alerter dates deduplicator entities normaliser)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up check lint test prove bench lock format clean
+.PHONY: help setup demo up check check-texts check-wire lint test prove bench lock format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,7 +28,14 @@ up: setup  ## run everything on this machine with deploy/config, until Ctrl-C
 	$(FRONTWIRE) up
 
 check: lint  ## lint, types, arrows, quick unit and contract tests: no engines
-	$(BIN)/pytest -q -n 2 --quick tests/unit tests/contract
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check-texts check-wire
+
+# Two processes, each of which imports and compiles only what its tests need.
+check-texts:
+	$(BIN)/pytest -q --quick $(TEXTS)
+
+check-wire:
+	$(BIN)/pytest -q --quick tests/unit tests/contract $(TEXTS:%=--ignore=%)
 
 test: lint  ## every test, on the real Kafka and Elasticsearch
 	$(BIN)/pytest -q -n 2 tests/unit tests/contract

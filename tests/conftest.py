@@ -3,7 +3,7 @@
 import logging
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -64,34 +64,73 @@ def engines() -> Iterator[Settings]:
             local_engines.reset(local)
 
 
+class Standing:
+    """A wire that files one after another share, since starting every service takes seconds: each test has ids of its own."""
+
+    def __init__(self, engines: Settings, folders: pytest.TempPathFactory) -> None:
+        self._engines = engines
+        self._folders = folders
+        self._open = ExitStack()
+        self._wire: Wire | None = None
+
+    def get(self) -> Wire:
+        """Return the standing wire; a clean one when there is none."""
+        if self._wire is None:
+            self._wire = self._open.enter_context(
+                clean_wire(self._engines, self._folders.mktemp("standing") / "config")
+            )
+        return self._wire
+
+    def end(self) -> None:
+        """Stop its processes: somebody else wants the engines."""
+        self._wire = None
+        self._open.close()
+
+
+@pytest.fixture(scope="session")
+def standing(engines: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
+    """The one standing wire of the run, if it stands."""
+    made = Standing(engines, tmp_path_factory)
+    yield made
+    made.end()
+
+
 @pytest.fixture
-def wire(engines: Settings, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Wire]:
+def wire(engines: Settings, standing: Standing, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Wire]:
     """A wire with empty topics and no index; its processes are stopped after the test."""
-    with clean_wire(engines, tmp_path / "config", request.session) as made:
+    standing.end()
+    with clean_wire(engines, tmp_path / "config") as made, telling(made, request.session):
         yield made
 
 
 @pytest.fixture(scope="module")
-def standing_wire(
-    engines: Settings, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[Wire]:
-    """A wire that a whole file shares, since starting every service takes seconds: each test has ids of its own."""
-    with clean_wire(engines, tmp_path_factory.mktemp("standing") / "config", request.session) as made:
+def standing_wire(standing: Standing, request: pytest.FixtureRequest) -> Iterator[Wire]:
+    """A wire whose processes run on after the test, after the file even: give each test ids of its own, and undo your edits."""
+    failed_before = request.session.testsfailed
+    made = standing.get()
+    with telling(made, request.session):
         yield made
+    if request.session.testsfailed > failed_before:
+        standing.end()
 
 
 @contextmanager
-def clean_wire(engines: Settings, config: Path, session: pytest.Session) -> Iterator[Wire]:
-    """Make a wire with empty topics and no index; at the end its processes stop, and after a failure their logs are shown."""
+def clean_wire(engines: Settings, config: Path) -> Iterator[Wire]:
+    """Make a wire with empty topics and no index; at the end its processes stop."""
     copy_config(project_folder() / "deploy/config", config)
     made = Wire(engines.model_copy(update={"config_dir": config}))
     local_engines.start(made.engines)
     made.clean()
-    failed_before = session.testsfailed
     try:
         yield made
     finally:
-        made.supervisor.stop()
-        if session.testsfailed > failed_before:
-            print(logs_of(made))  # noqa: T201
         made.close()
+
+
+@contextmanager
+def telling(wire: Wire, session: pytest.Session) -> Iterator[None]:
+    """Show the logs of a wire's processes when a test failed meanwhile."""
+    failed_before = session.testsfailed
+    yield
+    if session.testsfailed > failed_before:
+        print(logs_of(wire))  # noqa: T201

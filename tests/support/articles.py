@@ -71,6 +71,11 @@ def text_of(number: int, size: int = 1500, seed: int = 0) -> str:
     return "\n\n".join(lines)
 
 
+def revised(text: str, number: int, revision: int) -> str:
+    """Return the text of a revision of article `number`; the first is the text itself."""
+    return text if revision == 1 else f"{text}\n\nBản cập nhật lần {revision} của bài số {number}."
+
+
 def raw_article(number: int, size: int = 1500, seed: int = 0, revision: int = 1, text: str | None = None) -> RawArticle:
     """Return generated article `number`; a later revision has another body and a later `fetched_at`."""
     article_id = article_id_for_text(f"generated {seed}/{number}")
@@ -80,8 +85,8 @@ def raw_article(number: int, size: int = 1500, seed: int = 0, revision: int = 1,
         article_id=article_id,
         feed="Generated",
         source=Source(name="Generated", language="vi", country="VN", timezone="Asia/Ho_Chi_Minh"),
-        url=f"https://generated.example/{seed}/{number}",
-        text=body if revision == 1 else f"{body}\n\nBản cập nhật lần {revision} của bài số {number}.",
+        url=link_of(number, seed),
+        text=revised(body, number, revision),
         feed_published="Fri, 21 Nov 2025 08:00:00 +0700",
         fetched_at=fetched_at,
         first_seen_at=START,
@@ -96,10 +101,15 @@ def raw_articles(count: int, size: int = 1500, seed: int = 0) -> Iterator[RawArt
         yield raw_article(number, size, seed)
 
 
-def write_jsonl(path: Path, numbers: range, size: int = 1500, seed: int = 0) -> None:
+def link_of(number: int, seed: int = 0) -> str:
+    """Return the address of a generated article."""
+    return f"https://generated.example/{seed}/{number}"
+
+
+def write_jsonl(path: Path, numbers: range, size: int = 1500, seed: int = 0, revision: int = 1) -> None:
     """Write generated articles as a .jsonl file for the fetcher."""
     with path.open("w", encoding="utf-8") as file:
         for number in numbers:
-            row = {"url": f"https://generated.example/{seed}/{number}", "text": text_of(number, size, seed),
-                   "published": "2025-11-21T08:00:00+07:00"}  # fmt: skip
+            text = revised(text_of(number, size, seed), number, revision)
+            row = {"url": link_of(number, seed), "text": text, "published": "2025-11-21T08:00:00+07:00"}
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
