@@ -87,14 +87,19 @@ def document(article: IndexedArticle, *, indexed_at: datetime) -> dict[str, Any]
 
 
 def published_instant(article: IndexedArticle) -> datetime | None:
-    """Return the publication as an instant: a bare day is its midnight in the outlet's time zone; None when undated."""
+    """Return the publication as an instant: a bare day is its midnight in the outlet's time zone; None when undated.
+
+    Without any zone the outlet's clock may be ahead of UTC: then it is the time of the fetch at the latest.
+    """
     value = article.published.value
     if value is None:
         return None
     moment = datetime.fromisoformat(value)
-    return (
-        moment if moment.tzinfo else moment.replace(tzinfo=_zone(article.published.timezone or article.source.timezone))
-    )
+    if moment.tzinfo:
+        return moment
+    zone = article.published.timezone or article.source.timezone
+    instant = moment.replace(tzinfo=_zone(zone))
+    return instant if zone else min(instant, article.fetched_at)
 
 
 def _published(published: Published) -> dict[str, Any]:

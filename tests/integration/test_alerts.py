@@ -13,20 +13,18 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from services.alerter.transform import snapshot
 from services.cli import cli
 from services.commands.demo_report import read_metrics
 from services.indexer import desk as indexed
-from shared.alerts import LOG_RECORD, Alert, AlertState, Command, Hit, LogRecord, Named
-from shared.ids import article_id_for_text, partition_of, trace_id_for
+from shared.alerts import LOG_RECORD, Alert, AlertState, Command, Hit, Named
+from shared.ids import partition_of
 from shared.local_engines import free_port
-from shared.models import RawArticle, Source
+from shared.models import RawArticle
 from shared.notifications import Notification
 from shared.settings import environment_of
 from shared.supervisor import copies
 from shared.topics import ALERTS, KEYWORD_HITS, NOTIFICATIONS
-from shared.watchlist import WATCHLIST, WatchlistFile
-from shared.yaml_config import load
+from tests.support.alerting import article, put_quiet_days
 from tests.support.desk_server import DeskServer, Request, desk_server
 from tests.support.wire import JOBS, Wire, wait_until
 from tests.unit.notifier.samples import alert, later
@@ -36,7 +34,6 @@ pytestmark = pytest.mark.engines
 NOTIFIERS = copies(JOBS["notifier"], 2)
 FIRST, SECOND = (job.label for job in NOTIFIERS)
 CHAIN = tuple(JOBS[name] for name in ("normaliser", "extractor", "sketch", "decide", "alerter", "indexer"))
-HISTORY = timedelta(days=3)
 CHANNELS = """\
 grouping: {{wait: {wait}}}
 channels:
@@ -57,41 +54,18 @@ def desk() -> Iterator[DeskServer]:
 
 
 @pytest.fixture(scope="module")
-def wire(standing_wire: Wire, desk: DeskServer) -> Wire:
+def wire(standing_wire: Wire, desk: DeskServer) -> Iterator[Wire]:
     """A wire with three quiet days behind it and every service from raw articles on; one channel works and one is dead."""
     set_channels(standing_wire, desk, wait="5s")
-    for record in quiet_days(standing_wire, datetime.now(UTC)):
-        standing_wire.put(KEYWORD_HITS, record.kind.encode(), record.to_json())
+    put_quiet_days(standing_wire, datetime.now(UTC))
     standing_wire.start(*CHAIN, NOTIFIERS[0])
-    return standing_wire
+    yield standing_wire
+    standing_wire.supervisor.stop()
 
 
 def set_channels(wire: Wire, desk: DeskServer, wait: str) -> None:
     text = CHANNELS.format(wait=wait, desk=desk.url, dead=free_port())
     (wire.settings.config_dir / "channels.yaml").write_text(text, encoding="utf-8")
-
-
-def quiet_days(wire: Wire, now: datetime) -> Iterator[LogRecord]:
-    """Yield a quiet log before now: the configuration, and a story on Kupyansk every eight hours."""
-    start = now - HISTORY
-    yield snapshot(load(wire.settings.config_dir / WATCHLIST, WatchlistFile), start)
-    for number in range(int(HISTORY / timedelta(hours=8))):
-        at = start + timedelta(hours=8 * number, minutes=7)
-        article_id = article_id_for_text(f"quiet {number}")
-        yield Hit(
-            article_id=article_id, keyword="Kupyansk", cluster_id=article_id, story_id=article_id, feed="Cũ",
-            source=f"Báo {number % 4}", language="vi", claimed_at=at, arrived_at=at, trace_id=trace_id_for(article_id, 0),
-        )  # fmt: skip
-
-
-def article(name: str, text: str, source: str, at: datetime) -> RawArticle:
-    """Return a raw article that a feed published, and that was fetched, at a moment."""
-    article_id = article_id_for_text(name)
-    return RawArticle(
-        article_id=article_id, feed=f"{source} – Tin", source=Source(name=source, language="vi"), text=text,
-        url=f"https://{article_id[:8]}.example/", feed_published=at.isoformat(), fetched_at=at, first_seen_at=at,
-        trace_id=trace_id_for(article_id, 1),
-    )  # fmt: skip
 
 
 def story(place: str, seed: int) -> str:
@@ -105,9 +79,14 @@ def ordinary_day(now: datetime) -> Iterator[RawArticle]:
     """Yield what a day brings: a story here and there, and one wire story that fifty outlets carry."""
     for number, place in enumerate(ELSEWHERE):
         at = now - timedelta(hours=3 * number)
-        yield article(f"ordinary {place}", story(place, number), f"Báo {number % 5}", at)
+        yield article(story(place, number), f"Báo {number % 5}", at)
     for number in range(50):
-        yield article(f"copy {number}", story("Pokrovsk", 50), f"Đài {number}", now - timedelta(minutes=number))
+        yield article(story("Pokrovsk", 50), f"Đài {number}", now - timedelta(minutes=number), f"copy {number}")
+
+
+def spike(now: datetime) -> list[RawArticle]:
+    """Return seven stories on Kupyansk by five outlets."""
+    return [article(story("Kupyansk", 100 + number), f"Báo {number % 5}", now) for number in range(7)]
 
 
 def latest(wire: Wire) -> dict[str, Alert]:
@@ -146,9 +125,7 @@ def test_a_planted_spike_is_one_document_and_one_message_and_fifty_copies_are_no
     """From raw articles on; both within two minutes of the story that tipped it."""
     now = datetime.now(UTC)
     wire.publish(ordinary_day(now))
-    wire.publish(
-        article(f"spike {number}", story("Kupyansk", 100 + number), f"Báo {number % 5}", now) for number in range(7)
-    )
+    wire.publish(spike(now))
     wait_until(lambda: desk.requests and documents(wire), "the message and the document", 120)
     wait_until(
         lambda: len(found_on(wire, "Pokrovsk")) == 50 and len(found_on(wire, "Kupyansk")) == 16, "every hit in the log"
@@ -169,18 +146,18 @@ def test_a_planted_spike_is_one_document_and_one_message_and_fifty_copies_are_no
 
 def test_a_killed_alerter_goes_on_and_an_operator_answers_the_spike(wire: Wire) -> None:
     """The answer stands behind another story in the log: when it is done, that story and the copies were judged."""
-    (spike,) = latest(wire).values()
-    wire.wait_indexed({article_id_for_text(f"spike {number}") for number in range(7)})
-    again = run(wire, "recompute", spike.alert_id)
+    (alert,) = latest(wire).values()
+    wire.wait_indexed({raw.article_id for raw in spike(datetime.now(UTC))})
+    again = run(wire, "recompute", alert.alert_id)
     assert (again["same"], again["evidence"], again["differences"]) == (True, [], [])
-    assert again["index"]["stories"] >= spike.opening.stories
+    assert again["index"]["stories"] >= alert.opening.stories
     wire.supervisor.kill("alerter")
-    wire.publish([article("after the kill", story("Kupyansk", 999), "Báo 9", datetime.now(UTC))])
+    wire.publish([article(story("Kupyansk", 999), "Báo 9", datetime.now(UTC))])
     wire.restart("alerter")
     wait_until(lambda: len(found_on(wire, "Kupyansk")) == 17, "the story after the kill")
-    assert typed(wire, "ack", spike.alert_id, "--author", "hoa").exit_code == 0
-    wait_until(lambda: documents(wire)[spike.alert_id]["state"] == "acknowledged", "the answer in the index")
-    assert set(latest(wire)) == set(documents(wire)) == {spike.alert_id}
+    assert typed(wire, "ack", alert.alert_id, "--author", "hoa").exit_code == 0
+    wait_until(lambda: documents(wire)[alert.alert_id]["state"] == "acknowledged", "the answer in the index")
+    assert set(latest(wire)) == set(documents(wire)) == {alert.alert_id}
 
 
 def new_alert(number: int) -> Alert:

@@ -3,9 +3,8 @@
 import base64
 import json
 import zlib
-from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,14 @@ from typing import Any
 import pytest
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from services.alerter.transform import snapshot
 from services.commands.common import project_folder
 from services.commands.demo_report import read_metrics
 from services.indexer import desk
-from shared import local_engines, takedowns, topic_admin, yaml_config
-from shared.alerts import Alert, AlertState, Hit, LogRecord
-from shared.ids import article_id_for_text, partition_of, trace_id_for
+from shared import local_engines, takedowns, topic_admin
+from shared.alerts import Alert, AlertState
+from shared.ids import partition_of, trace_id_for
 from shared.kafka_clients import make_admin
-from shared.models import PageTask, RawArticle, Source
-from shared.stage import single_key
+from shared.models import PageTask, RawArticle
 from shared.topics import (
     ALERTS,
     ARTICLES_RAW,
@@ -34,8 +31,8 @@ from shared.topics import (
     Topic,
     all_topics,
 )
-from shared.watchlist import WATCHLIST, WatchlistFile
 from tests.support import articles
+from tests.support.alerting import article, put_quiet_days
 from tests.support.wire import JOBS, Wire, frontwire, wait_until
 
 pytestmark = pytest.mark.engines
@@ -65,19 +62,10 @@ def text_of(word: str) -> str:
     ]) + "./."  # fmt: skip
 
 
-def article(text: str, source: str) -> RawArticle:
-    article_id = article_id_for_text(text)
-    return RawArticle(
-        article_id=article_id, feed=f"{source} – Tin", source=Source(name=source, language="vi"), text=text,
-        url=f"https://{article_id[:8]}.example/tin", feed_published=NOW.isoformat(), fetched_at=NOW, first_seen_at=NOW,
-        trace_id=trace_id_for(article_id, 1),
-    )  # fmt: skip
-
-
-OURS = article(text_of(WORD), "Báo 1")
-ANOTHER = article(text_of(NEIGHBOUR), "Báo 2")
+OURS = article(text_of(WORD), "Báo 1", NOW)
+ANOTHER = article(text_of(NEIGHBOUR), "Báo 2", NOW)
 OTHERS = [
-    article(f"Tin số {number} tại Kupyansk\n\n{articles.text_of(number, seed=71)}", f"Báo {number % 4}")
+    article(f"Tin số {number} tại Kupyansk\n\n{articles.text_of(number, seed=71)}", f"Báo {number % 4}", NOW)
     for number in range(8)
 ]
 
@@ -87,8 +75,7 @@ def wire(standing_wire: Wire) -> Wire:
     """Every stage, with an article that stands everywhere where text can stand."""
     wire = standing_wire
     configure(wire)
-    for record in history(wire):
-        wire.put(KEYWORD_HITS, single_key(record.kind).encode(), record.to_json())
+    put_quiet_days(wire, NOW)
     wire.start(*STAGES)
     # The other outlet's text is a copy of ours: of all stories on Kupyansk ours is the one told most often.
     for raw in (OURS, ANOTHER):
@@ -116,19 +103,6 @@ def configure(wire: Wire) -> None:
         wait_until(lambda: not topic_admin.differences(admin), "the topics to be there")
         answers = admin.alter_configs(topics, raise_on_unknown=False)
     assert set(answers["topic"].values()) == {"OK"}, answers
-
-
-def history(wire: Wire) -> Iterator[LogRecord]:
-    """Yield a quiet log before now: the configuration, and a story on Kupyansk every eight hours."""
-    start = NOW - timedelta(days=3)
-    yield snapshot(yaml_config.load(wire.settings.config_dir / WATCHLIST, WatchlistFile), start)
-    for number in range(9):
-        at = start + timedelta(hours=8 * number, minutes=7)
-        name = article_id_for_text(f"takedown history {number}")
-        yield Hit(
-            article_id=name, keyword="Kupyansk", cluster_id=name, story_id=name, feed="Cũ", source=f"Báo {number % 4}",
-            language="vi", claimed_at=at, arrived_at=at, trace_id=trace_id_for(name, 0),
-        )  # fmt: skip
 
 
 def page_task(raw: RawArticle) -> PageTask:

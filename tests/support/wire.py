@@ -31,7 +31,7 @@ from shared.topics import ARTICLES_RAW, Topic, all_topics
 ALIAS = "news-articles"
 JOBS = {job.name: job for job in SERVICES}
 # From raw article to index, for tests that publish raw articles themselves.
-WORKERS = tuple(job for job in SERVICES if job.name not in ("alerter", "fetcher"))
+WORKERS = tuple(job for job in SERVICES if job.name not in ("alerter", "fetcher", "notifier"))
 
 
 def wait_until(check: Callable[[], object], what: str, seconds: float = 120.0, every: float = 0.3) -> None:

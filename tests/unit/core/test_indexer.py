@@ -185,6 +185,12 @@ def test_published_instants(value: str | None, zone: str | None, outlet: str | N
     assert published(value, zone, outlet) == instant
 
 
+def test_nothing_without_a_zone_is_published_after_it_was_fetched() -> None:
+    source = {"name": "Báo Mẫu", "timezone": None}
+    made = article(published={"value": "2025-11-22T23:30:00"}, source=source, fetched_at="2025-11-22T16:31:00Z")
+    assert published_instant(made) == datetime(2025, 11, 22, 16, 31, tzinfo=UTC)
+
+
 @pytest.mark.parametrize("zone", ["Nơi/Nào_Đó", "GMT+7", "America", "../etc/passwd", "x" * 300])
 def test_an_unknown_time_zone_counts_as_utc(zone: str) -> None:
     assert published("2025-11-22", zone) == "2025-11-22T00:00:00+00:00"
