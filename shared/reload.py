@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import structlog
 
@@ -12,6 +12,8 @@ from shared import metrics
 from shared.yaml_config import ConfigError
 
 T = TypeVar("T")
+# An editor that empties a file before it writes is done by then: an empty file would be a configuration too.
+SETTLED_AFTER_SECONDS: Final = 0.5
 log = structlog.get_logger("frontwire.config")
 
 
@@ -19,8 +21,8 @@ class Reloading(Generic[T]):
     """A value built from files and rebuilt when they change.
 
     `name` stands in logs and metrics, `load` builds the value (raising `ConfigError`), `paths` lists the files it is built from,
-    `clock` gives seconds; files are looked at no more often than every `interval` seconds. The first load must succeed: its
-    `ConfigError` is passed on.
+    `clock` gives seconds; files are looked at no more often than every `interval` seconds, and not while one was written to less
+    than half a second ago by `wall`, the clock of the file system. The first load must succeed: its `ConfigError` is passed on.
     """
 
     def __init__(
@@ -30,12 +32,14 @@ class Reloading(Generic[T]):
         paths: Callable[[], Iterable[Path]],
         *,
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
         interval: float = 1.0,
     ) -> None:
         self._name = name
         self._load = load
         self._paths = paths
         self._clock = clock
+        self._wall = wall
         self._interval = interval
         self._lock = threading.Lock()
         self._seen = self._fingerprint()
@@ -53,7 +57,7 @@ class Reloading(Generic[T]):
 
     def _refresh(self) -> None:
         seen = self._fingerprint()
-        if seen == self._seen:
+        if seen == self._seen or not self._is_settled(seen):
             return
         self._seen = seen
         try:
@@ -69,6 +73,10 @@ class Reloading(Generic[T]):
             log.info("config_loaded", config=self._name, files=len(seen))
         metrics.CONFIG_RELOADS.labels(self._name, "refused" if self.problem else "loaded").inc()
         metrics.CONFIG_REFUSED.labels(self._name).set(1 if self.problem else 0)
+
+    def _is_settled(self, seen: tuple[tuple[str, int, int], ...]) -> bool:
+        now = self._wall()
+        return all(not 0 <= now - written / 1e9 < SETTLED_AFTER_SECONDS for _, written, _ in seen)
 
     def _fingerprint(self) -> tuple[tuple[str, int, int], ...]:
         return tuple(sorted(_stat(path) for path in self._paths()))

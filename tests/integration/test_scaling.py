@@ -4,12 +4,20 @@ import time
 
 import pytest
 
-from shared.ids import partition_of
-from shared.models import UniqueArticle
+from shared.ids import article_id_for_text, partition_of
+from shared.models import ExtractedArticle, UniqueArticle
 from shared.supervisor import copies
 from shared.topics import ARTICLES_NORMALISED, ARTICLES_RAW, ARTICLES_SKETCHED, ARTICLES_UNIQUE
 from tests.support.articles import raw_article, raw_articles
-from tests.support.duplicates import answers_in, answers_in_memory
+from tests.support.duplicates import (
+    COPY_EVERY,
+    answers_in,
+    answers_in_memory,
+    extracted_articles,
+    publish_extracted,
+    send_all,
+    sketched_messages,
+)
 from tests.support.wire import JOBS, Wire, wait_until
 
 pytestmark = pytest.mark.engines
@@ -17,19 +25,16 @@ pytestmark = pytest.mark.engines
 
 def test_the_duplicate_decision_does_not_depend_on_the_number_of_workers(wire: Wire) -> None:
     """The same articles, a third of them copies, give the same through one and three sketch workers and in memory."""
+    articles = list(extracted_articles(range(300), seed=2))
+    copied, originals = articles[COPY_EVERY - 1 :: COPY_EVERY], [a for n, a in enumerate(articles, 1) if n % COPY_EVERY]
     clusters = {}
     for workers in (1, 3):
         wire.clean()
-        jobs = (JOBS["normaliser"], JOBS["extractor"], *copies(JOBS["sketch"], workers), JOBS["decide"])
-        wire.start(*jobs)
-        originals = list(raw_articles(200, size=900, seed=2))
-        repeats = [
-            raw_article(1000 + number, seed=2, text=f"{originals[number].text}\n\nẢnh: Reuters")
-            for number in range(100)
-        ]
-        wire.publish(originals)
+        wire.start(*copies(JOBS["sketch"], workers), JOBS["decide"])
+        # Only the order within each half is left to the workers: which article is the original is not.
+        publish_extracted(wire, originals)
         wait_until(lambda: len(wire.read(ARTICLES_SKETCHED)) >= 200, "the originals to be sketched", 120)
-        wire.publish(repeats)
+        publish_extracted(wire, copied)
         wait_until(lambda: len(wire.read(ARTICLES_UNIQUE)) >= 300, "300 decisions", 120)
         wire.supervisor.stop()
         assert answers_in(wire.read(ARTICLES_UNIQUE)) == answers_in_memory(wire.read(ARTICLES_SKETCHED))
@@ -42,20 +47,25 @@ def test_the_duplicate_decision_does_not_depend_on_the_number_of_workers(wire: W
 def test_a_standby_decider_takes_over(wire: Wire) -> None:
     """Of two deciders one works; when it is killed the other goes on with the same memory: copies are still found."""
     first, second = copies(JOBS["decide"], 2)
-    wire.start(JOBS["normaliser"], JOBS["extractor"], JOBS["sketch"], first)
-    originals = list(raw_articles(50, seed=3))
-    wire.publish(originals)
+    wire.start(first)
+    originals = list(extracted_articles(range(0, 150, COPY_EVERY), seed=3))
+    send_all(wire, sketched_messages(originals))
     wait_until(lambda: len(wire.read(ARTICLES_UNIQUE)) >= 50, "50 decisions", 120)
     wire.start(second)
     wire.supervisor.kill(first.label)
-    wire.publish(raw_article(500 + number, seed=3, text=originals[number].text) for number in range(50))
+    expected = {article_id_for_text(article.article_id): [article.article_id] for article in originals}
+    send_all(wire, sketched_messages(again(article) for article in originals))
     killed_at = time.monotonic()
     wait_until(lambda: len(wire.read(ARTICLES_UNIQUE)) >= 100, "the standby's decisions", 120)
     assert time.monotonic() - killed_at < 40
     decided = [UniqueArticle.model_validate_json(record.value or b"") for record in wire.read(ARTICLES_UNIQUE)]
-    copied = {article.article_id: article.duplicate_of for article in decided if article.duplicate_of}
-    expected = {raw_article(500 + n, seed=3).article_id: [raw_article(n, seed=3).article_id] for n in range(50)}
-    assert copied == expected
+    assert {article.article_id: article.duplicate_of for article in decided if article.duplicate_of} == expected
+
+
+def again(article: ExtractedArticle) -> ExtractedArticle:
+    """Return another article with the same text."""
+    article_id = article_id_for_text(article.article_id)
+    return article.model_copy(update={"article_id": article_id, "parent_id": article_id})
 
 
 def test_two_copies_share_the_work_and_stop_cleanly(wire: Wire) -> None:

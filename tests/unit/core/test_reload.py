@@ -1,6 +1,7 @@
 """Configuration that follows its file: good edits take effect, broken ones leave the last good one in force."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,11 @@ class Edited:
         self.now = 0.0
         self.loads = 0
         self.stamp = 0
+        self.wall = time.time()
         self.edit("delay: 1")
-        self.config = Reloading(str(path), self._load, lambda: [path], clock=lambda: self.now, interval=1.0)
+        self.config = Reloading(
+            str(path), self._load, lambda: [path], clock=lambda: self.now, wall=lambda: self.wall, interval=1.0
+        )
 
     def edit(self, text: str) -> None:
         self.path.write_text(text, encoding="utf-8")
@@ -94,6 +98,17 @@ def test_the_file_is_looked_at_no_more_often_than_the_interval(edited: Edited) -
     assert edited.later(0.2) == 2
 
 
+def test_a_file_that_is_being_written_is_left_alone_for_a_moment(edited: Edited, logged: list[EventDict]) -> None:
+    edited.edit("")
+    written = time.time()
+    os.utime(edited.path, (written, written))
+    edited.wall = written + 0.4
+    assert edited.later() == 1
+    edited.edit("delay: soon")
+    assert edited.later() == 1
+    assert [event["event"] for event in logged] == ["config_refused"]
+
+
 def test_an_unchanged_file_is_loaded_once_and_a_broken_one_is_not_tried_again(edited: Edited) -> None:
     for _ in range(5):
         edited.later()
@@ -118,6 +133,7 @@ def test_a_new_file_in_a_folder_is_seen(tmp_path: Path) -> None:
         lambda: sorted(path.name for path in tmp_path.iterdir()),
         lambda: tmp_path.glob("*.yaml"),
         clock=lambda: now[0],
+        wall=lambda: 0.0,
     )
     (tmp_path / "người.yaml").touch()
     now[0] = 2.0

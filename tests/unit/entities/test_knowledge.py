@@ -111,7 +111,11 @@ def test_edit_takes_effect_and_a_broken_one_leaves_the_old(tmp_path: Path) -> No
     now = 0.0
     folder = configuration(tmp_path, SETS)
     reloading = Reloading(
-        "knowledge", lambda: load_knowledge(folder), lambda: knowledge_files(folder), clock=lambda: now
+        "knowledge",
+        lambda: load_knowledge(folder),
+        lambda: knowledge_files(folder),
+        clock=lambda: now,
+        wall=lambda: 0.0,
     )
     before = reloading.get()
     configuration(folder, SETS.replace("en: Moon", "en: Moon, vi: Vệ tinh Trăng"))

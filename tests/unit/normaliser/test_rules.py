@@ -114,7 +114,9 @@ def test_every_removed_span_names_its_rule_and_the_file_of_the_rule(written: Wri
 def test_an_operators_rule_is_picked_up_while_the_stage_runs(tmp_path: Path, make_raw: MakeRaw) -> None:
     now, folder = [0.0], tmp_path / "rules"
     folder.mkdir()
-    rules = Reloading("rules", lambda: load_rules([folder]), lambda: folder.glob("*.yaml"), clock=lambda: now[0])
+    rules = Reloading(
+        "rules", lambda: load_rules([folder]), lambda: folder.glob("*.yaml"), clock=lambda: now[0], wall=lambda: 0.0
+    )
 
     def body() -> str:
         now[0] += 2
