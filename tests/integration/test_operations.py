@@ -89,28 +89,25 @@ def test_a_keyword_added_while_the_extractor_runs_takes_effect_and_a_broken_edit
     wire.start(*WORKERS)
     watchlist = wire.settings.config_dir / "watchlist.yaml"
     before = watchlist.read_text(encoding="utf-8")
-    watchlist.write_text(before + "  - name: Grain trains\n    any_of: [đoàn tàu chở thóc]\n", encoding="utf-8")
-    wait_until(
-        lambda: wire.metric("extractor", "frontwire_config_reloads_total") == 1 or publish_and_look(wire, 1),
-        "reload",
-        30,
-    )
-    assert keywords_of(wire, 2) == ["Grain trains"]
-    watchlist.write_text(before + "  - name: Grain trains\n    any_off: [đoàn tàu chở thóc]\n", encoding="utf-8")
-    wait_until(
-        lambda: wire.metric("extractor", "frontwire_config_refused") == 1 or publish_and_look(wire, 3), "refusal", 30
-    )
-    assert keywords_of(wire, 4) == ["Grain trains"]
+    numbers = count(1)
+    try:
+        keyword = "keywords:\n  - name: Grain trains\n    any_of: [đoàn tàu chở thóc]\n"
+        watchlist.write_text(before.replace("keywords:\n", keyword), encoding="utf-8")
+        wait_until(lambda: keywords_of(wire, next(numbers)) == ["Grain trains"], "the keyword", 30)
+        watchlist.write_text(before.replace("keywords:\n", keyword.replace("any_of", "any_off")), encoding="utf-8")
+
+        def is_refused() -> bool:
+            # Only an article makes the extractor look at its files.
+            assert keywords_of(wire, next(numbers)) == ["Grain trains"]
+            return wire.metric("extractor", "frontwire_config_refused") == 1
+
+        wait_until(is_refused, "the refusal", 30)
+        assert keywords_of(wire, next(numbers)) == ["Grain trains"]
+    finally:
+        watchlist.write_text(before, encoding="utf-8")
     log = wire.supervisor.running["extractor"].log.read_text()
     assert "any_off" in log
     assert "watchlist.yaml" in log
-    watchlist.write_text(before, encoding="utf-8")
-
-
-def publish_and_look(wire: Wire, number: int) -> bool:
-    """Publish an article, so that the extractor looks at its files; always False, for `wait_until`."""
-    keywords_of(wire, number)
-    return False
 
 
 def keywords_of(wire: Wire, number: int) -> list[str]:
@@ -176,9 +173,11 @@ def test_an_operators_rule_takes_effect_while_the_normaliser_runs(wire: Wire) ->
         document = wire.document(raw)
         return "Bến phà" not in document["body"] and "desk.other.footer" in document["removed_rules"]
 
-    wait_until(is_cleaned, "the rule to be used", 30)
-    assert frontwire(wire, "check").returncode == 0
-    (folder / "desk.yaml").unlink()
+    try:
+        wait_until(is_cleaned, "the rule to be used", 30)
+        assert frontwire(wire, "check").returncode == 0
+    finally:
+        (folder / "desk.yaml").unlink()
 
 
 def test_dead_letters_on_the_command_line(wire: Wire) -> None:
