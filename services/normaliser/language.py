@@ -3,10 +3,9 @@
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Final
 
-from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
+from services.normaliser.language_model import Identifier, load_identifier
 from shared.models import Language, Passage
 
 UNDETERMINED: Final = "und"
@@ -26,16 +25,9 @@ _UKRAINIAN = re.compile("[іїєґІЇЄҐ]")
 _RUSSIAN = re.compile("[ыэёъЫЭЁЪ]")
 
 
-class _Identifier(Protocol):
-    def classify(self, text: str) -> tuple[str, float]: ...
-
-
 @lru_cache(maxsize=8)
-def _identifier(languages: tuple[str, ...]) -> _Identifier:
-    """Return the identifier limited to these languages; its model (100 MB in memory) is loaded once."""
-    identifier: _Identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    identifier.set_languages(list(languages))  # type: ignore[attr-defined]
-    return identifier
+def _identifier(languages: tuple[str, ...]) -> Identifier:
+    return load_identifier(languages)
 
 
 def identify(text: str, languages: tuple[str, ...]) -> Language:

@@ -18,3 +18,4 @@ def test_the_language_of_ninety_eight_of_a_hundred_headlines_is_right_in_little_
     assert measured["headlines"] == 100
     assert len(measured["wrong"]) <= 2, measured["wrong"]
     assert measured["resident_mb"] < 150
+    assert measured["peak_mb"] is None or measured["peak_mb"] < 150
