@@ -2,9 +2,8 @@
 
 from typing import NamedTuple
 
-from services.fetcher.feeds import Reading
+from services.fetcher.documents import Document, Reading
 from services.fetcher.parsing import ParseFailed, Parser
-from services.fetcher.transform import Document
 from services.fetcher.web import FetchFailed, Terms, Web
 
 

@@ -16,10 +16,9 @@ import feedparser
 from feedparser.mixin import _FeedParserMixin
 from lxml import etree
 
-from services.fetcher.feeds import Reading
+from services.fetcher.documents import Document, Item, Reading
 from services.fetcher.listing_parser import parse_listing
 from services.fetcher.sitemap_parser import is_sitemap, parse_sitemap
-from services.fetcher.transform import Document, Item
 
 MAX_ITEMS: Final = 2000
 # Sitemaps come as .xml.gz: compressed themselves, not on their way.

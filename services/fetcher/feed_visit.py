@@ -8,14 +8,13 @@ from typing import Final
 
 import structlog
 
+from services.fetcher.documents import Document, Item
 from services.fetcher.feeds import Feed
 from services.fetcher.outbox import STAGE, article_outcome, count
 from services.fetcher.parsing import ParseFailed, Parser
 from services.fetcher.schedule import fresh_seconds, wants_full_get
 from services.fetcher.state import HostBook, forgotten_row, partition_of_host, seen_row
 from services.fetcher.transform import (
-    Document,
-    Item,
     Seen,
     Verdict,
     article_id_of,

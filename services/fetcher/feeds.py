@@ -13,6 +13,7 @@ from lxml.cssselect import CSSSelector, SelectorError
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from services.fetcher.addresses import host_and_port
+from services.fetcher.documents import Reading
 from services.fetcher.manners import Pace
 from shared import yaml_config
 from shared.config_types import Duration, Name, SecretName, Zone
@@ -118,12 +119,6 @@ class Selectors(ConfigModel):
     listing: Selector | None = None
     keep: Annotated[tuple[Selector, ...], BeforeValidator(_one_or_more)] = ()
     remove: Annotated[tuple[Selector, ...], BeforeValidator(_one_or_more)] = ()
-
-
-class Reading(Selectors):
-    """How the documents of a feed are to be read: its charset, when the operator knows better, and its selectors."""
-
-    charset: Charset | None = None
 
 
 class Feed(ConfigModel):

@@ -11,13 +11,12 @@ from typing import Final
 
 import structlog
 
+from services.fetcher.documents import Item, Page
 from services.fetcher.feeds import Feed
 from services.fetcher.files import Found, HtmlFile, list_files, read_file, unreadable
 from services.fetcher.outbox import STAGE, Refusal, article_outcome, count, refusal_outcome
 from services.fetcher.state import HostBook, seen_row
 from services.fetcher.transform import (
-    Item,
-    Page,
     Seen,
     Verdict,
     article_id_of,

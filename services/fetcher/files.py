@@ -9,9 +9,9 @@ from typing import IO, Final
 from pydantic import ConfigDict
 
 from services.fetcher.charsets import decode, is_binary
+from services.fetcher.documents import Item
 from services.fetcher.feeds import Kind
 from services.fetcher.outbox import Refusal
-from services.fetcher.transform import Item
 from shared import stage
 from shared.errors import Reason, Rejected
 from shared.models import Model

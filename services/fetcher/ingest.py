@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Final
 
 from services.fetcher.backfill import Backfill, StageLag
-from services.fetcher.feeds import Feed, Reading
+from services.fetcher.documents import Page, Reading
+from services.fetcher.feeds import Feed
 from services.fetcher.file_visit import FileVisit, Tally
 from services.fetcher.files import HtmlFile
 from services.fetcher.outbox import STAGE, Outbox
 from services.fetcher.parsing import ParseFailed, Parser
 from services.fetcher.remembered import read_states
 from services.fetcher.state import HostBook, partition_of_host
-from services.fetcher.transform import Page
 from shared import takedowns
 from shared.kafka_clients import make_producer
 from shared.settings import Settings

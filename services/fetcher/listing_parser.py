@@ -7,7 +7,7 @@ from lxml import html as lxml_html
 from lxml.cssselect import CSSSelector
 
 from services.fetcher.charsets import decode
-from services.fetcher.transform import Document, Item
+from services.fetcher.documents import Document, Item
 
 _TITLE_ATTRIBUTES: Final = ("title", "aria-label")
 

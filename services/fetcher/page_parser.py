@@ -16,8 +16,7 @@ from lxml.cssselect import CSSSelector
 from resiliparse.extract.html2text import extract_plain_text
 
 from services.fetcher.charsets import decode
-from services.fetcher.feeds import Reading
-from services.fetcher.transform import Page
+from services.fetcher.documents import Page, Reading
 
 # Where outlets state the instant in the head of a page, the most trustworthy first.
 META_NAMES: Final = (

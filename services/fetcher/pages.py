@@ -13,11 +13,12 @@ from typing import Final
 
 import structlog
 
-from services.fetcher.feeds import Feeds, Reading
+from services.fetcher.documents import Page, Reading
+from services.fetcher.feeds import Feeds
 from services.fetcher.outbox import STAGE, article_outcome, count
 from services.fetcher.parsing import ParseFailed, Parser
 from services.fetcher.terms import terms_of
-from services.fetcher.transform import Page, raw_from_page
+from services.fetcher.transform import raw_from_page
 from services.fetcher.web import PASSING, Failure, FetchFailed, Terms, Web
 from shared import metrics
 from shared.errors import Drop, Reason, Rejected, Transient

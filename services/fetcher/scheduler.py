@@ -15,8 +15,9 @@ from typing import Final
 import structlog
 
 from services.fetcher.backfill import Backfill
+from services.fetcher.documents import Page, Reading
 from services.fetcher.feed_visit import FeedVisit, Visited
-from services.fetcher.feeds import Feed, Feeds, Reading
+from services.fetcher.feeds import Feed, Feeds
 from services.fetcher.file_visit import FileVisit, Stamp
 from services.fetcher.files import HtmlFile
 from services.fetcher.gauges import FeedGauges
@@ -35,7 +36,6 @@ from services.fetcher.schedule import (
 )
 from services.fetcher.state import HostBook, StateBook, feed_row, partition_of_host
 from services.fetcher.terms import terms_of
-from services.fetcher.transform import Page
 from services.fetcher.web import Failure, FetchFailed, Web
 from shared import metrics
 from shared.errors import Transient

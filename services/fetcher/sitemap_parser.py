@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from lxml import etree
 
-from services.fetcher.transform import Document, Item
+from services.fetcher.documents import Document, Item
 
 # How many sitemaps of an index one visit follows, the last changed first.
 MAX_SITEMAPS: Final = 5

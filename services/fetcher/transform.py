@@ -12,10 +12,11 @@ from enum import StrEnum
 from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
+from services.fetcher.documents import Item, Page
 from services.fetcher.feeds import Feed
 from shared.ids import article_id_for_link, article_id_for_text, trace_id_for
 from shared.links import clean_link
-from shared.models import Model, PageTask, RawArticle, milliseconds
+from shared.models import PageTask, RawArticle, milliseconds
 
 MAX_CARRIED_FEED_TEXT: Final = 256 * 1024
 # An item with neither link nor guid is known by its title; "Weather today" is another article a week later.
@@ -23,47 +24,6 @@ TITLE_LASTS: Final = timedelta(days=7)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MARKUP: Final = re.compile(r"<[^<>]*>")
 _LOOKS_LIKE_HTML: Final = re.compile(r"</?[a-zA-Z][^<>]*>|&(?:[a-zA-Z]+|#\d+|#x[0-9a-fA-F]+);")
-
-
-class Item(Model):
-    """One article as a feed or a file announces it. Dates are the raw strings; `updated` is the source's own revision date."""
-
-    link: str | None = None
-    guid: str | None = None
-    title: str | None = None
-    text: str | None = None
-    author: str | None = None
-    section: str | None = None
-    published: str | None = None
-    updated: str | None = None
-
-
-class Document(Model):
-    """A feed document: its name and language, its items, the sitemaps an index leads to, when it wants to be asked for again.
-
-    `skip_hours` are hours in UTC, `skip_days` English names of weekdays.
-    """
-
-    title: str | None = None
-    language: str | None = None
-    items: tuple[Item, ...] = ()
-    sitemaps: tuple[str, ...] = ()
-    ttl_seconds: float | None = None
-    skip_hours: tuple[int, ...] = ()
-    skip_days: tuple[str, ...] = ()
-
-
-class Page(Model):
-    """What was read from an article page; `text` is empty when there is no article on it.
-
-    `published` is an ISO 8601 instant or date, or the page's own words.
-    """
-
-    text: str
-    title: str | None = None
-    author: str | None = None
-    section: str | None = None
-    published: str | None = None
 
 
 class Seen(NamedTuple):

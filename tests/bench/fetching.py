@@ -9,7 +9,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 
 import aiohttp
@@ -18,6 +19,7 @@ import psutil
 from services.commands.common import project_folder
 from services.fetcher.dry_run import DryRun
 from services.fetcher.feeds import Feed, Feeds, HostManners
+from services.fetcher.parsing import PROCESSES
 from shared import logs
 from shared.local_engines import free_port
 from shared.models import RawArticle
@@ -44,15 +46,17 @@ def measure_fetching() -> str:
         f"{AT_A_TIME} requests at a time to the one host and no pause: more than any outlet is asked for. The peer is aiohttp.",
         "By itself: `python -m tests.bench.fetching`.",
         "",
-        "| what | number | a second | a minute | processor ms each | resident MB | plain GETs, a second | processor ms each |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
+        "| what | number | a second | a minute | processor ms each | resident MB | physical MB | plain GETs, a second "
+        "| processor ms each |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
         *(
             f"| {what} | {number:,} | {number / seconds:,.0f} | {number / seconds * 60:,.0f} "
-            f"| {used / number * 1000:,.0f} | {memory:,.0f} | {rate:,.0f} | {ms:,.1f} |"
+            f"| {used / number * 1000:,.0f} | {memory.resident:,.0f} | {memory.physical:,.0f} | {rate:,.0f} | {ms:,.1f} |"
             for what, number, seconds, used, memory, (rate, ms) in rows
         ),
         "",
-        "Processor time and memory count the parser processes.",
+        f"Processor time and memory count the {PROCESSES} parser processes. Resident is the sum over the processes, in which",
+        "a page of memory that three of them share counts three times; physical (PSS) counts it once. Both at their highest.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -79,26 +83,38 @@ def _wait_for(url: str) -> None:
     raise TimeoutError(url)
 
 
-def _visit(host: str, urls: Sequence[str], full_text: str) -> tuple[float, float, float]:
-    """Return seconds, processor seconds and peak memory in MB of one visit of every feed; every article must have come."""
+@dataclass
+class Memory:
+    """The most memory that the fetcher and its parsers held, in MB: the sum of what each maps, and what all take together."""
+
+    resident: float = 0.0
+    physical: float = 0.0
+
+
+def _visit(host: str, urls: Sequence[str], full_text: str) -> tuple[float, float, Memory]:
+    """Return seconds, processor seconds and peak memory of one visit of every feed; every article must have come."""
     blocks = tuple(
         Feed.model_validate({"name": url, "url": url, "full_text": full_text, "allow_private": (host,)}) for url in urls
     )
     manners = HostManners(delay=timedelta(0), parallel=AT_A_TIME)
-    articles: list[RawArticle] = []
-    peak = [0.0]
+    articles = 0
+    peak = Memory()
+
+    def take(_: RawArticle) -> None:
+        nonlocal articles
+        articles += 1
 
     async def main() -> None:
         watcher = asyncio.create_task(_watch_memory(peak))
-        await DryRun(Feeds(feeds=blocks, hosts={"127.0.0.1": manners}), "Frontwire/bench", articles.append).run()
+        await DryRun(Feeds(feeds=blocks, hosts={"127.0.0.1": manners}), "Frontwire/bench", take).run()
         watcher.cancel()
 
     started, used = time.monotonic(), _processor_seconds()
     asyncio.run(main())
     seconds, used = time.monotonic() - started, _processor_seconds() - used
-    if len(articles) != len(urls) * ITEMS:
-        raise AssertionError(f"{len(articles)} articles of {len(urls)} feeds")
-    return seconds, used, peak[0]
+    if articles != len(urls) * ITEMS:
+        raise AssertionError(f"{articles} articles of {len(urls)} feeds")
+    return seconds, used, peak
 
 
 def _processor_seconds() -> float:
@@ -107,11 +123,14 @@ def _processor_seconds() -> float:
     return sum(part.ru_utime + part.ru_stime for part in parts)
 
 
-async def _watch_memory(peak: list[float]) -> None:
+async def _watch_memory(peak: Memory) -> None:
     while True:
         process = psutil.Process()
-        parts = [process, *(child for child in process.children() if "parser_process" in " ".join(child.cmdline()))]
-        peak[0] = max(peak[0], sum(part.memory_info().rss for part in parts) / 1e6)
+        with suppress(psutil.NoSuchProcess):  # a parser that is being replaced
+            children = [child for child in process.children() if "parser_process" in " ".join(child.cmdline())]
+            held = [part.memory_full_info() for part in (process, *children)]
+            peak.resident = max(peak.resident, sum(part.rss for part in held) / 1e6)
+            peak.physical = max(peak.physical, sum(part.pss for part in held) / 1e6)
         await asyncio.sleep(0.5)
 
 

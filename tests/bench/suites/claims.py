@@ -11,9 +11,8 @@ from typing import Final
 
 from lxml import html as lxml_html
 
+from services.fetcher.documents import Document, Item, Reading
 from services.fetcher.feed_parser import NotAFeed, parse_feed
-from services.fetcher.feeds import Reading
-from services.fetcher.transform import Document, Item
 from services.normaliser.publication import feed_clue
 from services.normaliser.rules import Rules, load_rules
 

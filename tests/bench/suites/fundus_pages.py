@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from services.fetcher.documents import Page
 from services.fetcher.page_parser import parse_page
-from services.fetcher.transform import Page
 from services.normaliser.publication import metadata_clue
 from services.normaliser.rules import Rules, load_rules
 

@@ -4,8 +4,9 @@ import unicodedata
 
 import pytest
 
+from services.fetcher.documents import Reading
 from services.fetcher.feed_parser import parse_feed
-from services.fetcher.feeds import Reading
+from services.fetcher.feeds import Feed
 from services.fetcher.page_parser import parse_page
 from services.normaliser.changes import apply
 from services.normaliser.repair import _load_legacy, repair
@@ -58,5 +59,5 @@ def test_whatever_a_document_declares_its_words_come_out_whole(written: str, dec
 @pytest.mark.parametrize("written", ["tcvn3", "windows-1258"])
 def test_the_operator_may_name_the_charset(written: str) -> None:
     page = b"<html><body><article><p>%s</p></article></body></html>" % ((WRITTEN[written] + b" ") * 4)
-    reading = Reading.model_validate({"charset": written})
-    assert repaired(parse_page(page, "", "text/html; charset=utf-8", reading).text) == WORDS.split() * 4
+    feed = Feed.model_validate({"name": "Outlet", "url": "https://x.example/rss", "charset": written})
+    assert repaired(parse_page(page, "", "text/html; charset=utf-8", feed.reading).text) == WORDS.split() * 4

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from services.fetcher.documents import Document, Item
 from services.fetcher.feed_visit import FeedVisit, Visited, validators
 from services.fetcher.feeds import Feed
 from services.fetcher.parsing import ParseFailed
 from services.fetcher.state import HostBook, partition_of_host
-from services.fetcher.transform import Document, Item
 from services.fetcher.web import Answer, Failure, FetchFailed, Terms
 from shared.ids import article_id_for_link
 from shared.models import FeedState, PageTask, RawArticle

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from services.fetcher import file_visit
+from services.fetcher.documents import Page
 from services.fetcher.feeds import Feed
 from services.fetcher.file_visit import FileVisit, Tally
 from services.fetcher.files import HtmlFile, Missing
 from services.fetcher.state import HostBook, StateBook, partition_of_host
-from services.fetcher.transform import Page
 from shared.errors import Transient
 from shared.headers import DLQ_ORIGIN, DLQ_REASON, DLQ_SHA256, DLQ_SIZE, value_of
 from shared.ids import article_id_for_text

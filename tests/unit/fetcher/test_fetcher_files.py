@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from services.fetcher.documents import Item
 from services.fetcher.feeds import Kind
 from services.fetcher.files import MAX_LINE_BYTES, Found, HtmlFile, Missing, list_files, read_file
 from services.fetcher.outbox import Refusal
-from services.fetcher.transform import Item
 from shared.errors import Reason
 from shared.topics import MAX_RAW_BYTES
 

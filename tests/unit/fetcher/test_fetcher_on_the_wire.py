@@ -11,14 +11,14 @@ from unittest.mock import MagicMock
 
 import pytest
 
+from services.fetcher.documents import Document, Page, Reading
 from services.fetcher.feed_parser import parse_feed
-from services.fetcher.feeds import Feed, Feeds, HostManners, Reading, Selectors
+from services.fetcher.feeds import Feed, Feeds, HostManners, Selectors
 from services.fetcher.manners import Manners
 from services.fetcher.moves import proposed_address
 from services.fetcher.pages import PageDesk
 from services.fetcher.scheduler import Scheduler
 from services.fetcher.state import StateBook
-from services.fetcher.transform import Document, Page
 from services.fetcher.web import Web
 from shared.models import FeedState, PageTask, RawArticle
 from shared.stage import Outgoing, Record

@@ -8,10 +8,10 @@ from unittest.mock import MagicMock
 import pytest
 
 from services.fetcher import pages
+from services.fetcher.documents import Page
 from services.fetcher.feeds import Feeds, HostManners
 from services.fetcher.pages import OffsetWindow, PageDesk
 from services.fetcher.parsing import ParseFailed
-from services.fetcher.transform import Page
 from services.fetcher.web import Answer, Failure, FetchFailed
 from shared import stage
 from shared.errors import Transient

@@ -4,17 +4,17 @@ import io
 import json
 import unicodedata
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from lxml import html as lxml_html
 
+from services.fetcher.documents import Item, Reading
 from services.fetcher.feed_parser import MAX_ITEMS, NotAFeed, parse_feed
-from services.fetcher.feeds import Reading
 from services.fetcher.page_parser import parse_page, published_of
-from services.fetcher.parser_process import answer, serve
+from services.fetcher.parser_process import WORN_BYTES, answer, serve
 from services.fetcher.parsing import ParseFailed, Parser
-from services.fetcher.transform import Item
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "fetcher"
 URL = "https://bao.example/tin/rss.xml"
@@ -176,7 +176,7 @@ def test_the_instant_is_read_where_the_page_states_it(markup: str, published: st
     assert published_of(lxml_html.document_fromstring(f"<html><body>{markup}</body></html>")) == published
 
 
-def test_the_parser_process_answers_every_request_in_order() -> None:
+def test_the_parser_process_answers_every_request_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     feed, nothing = (DATA / "rss.xml").read_bytes(), b"nothing"
     stream = io.BytesIO()
     for kind, body in (("feed", feed), ("feed", nothing), ("page", nothing)):
@@ -184,11 +184,14 @@ def test_the_parser_process_answers_every_request_in_order() -> None:
         stream.write(json.dumps(request).encode() + b"\n" + body)
     stream.seek(0)
     answers = io.BytesIO()
+    monkeypatch.setattr(
+        "services.fetcher.parser_process.resident_bytes", iter((0, WORN_BYTES, WORN_BYTES + 1)).__next__
+    )
     serve(stream, answers)
     first, second, third = (json.loads(line) for line in answers.getvalue().splitlines())
     assert len(first["feed"]["items"]) == len(items_of("rss.xml"))
     assert list(second) == ["error"]
-    assert list(third) == ["page"]
+    assert list(third) == ["page", "worn"]
 
 
 def test_a_bug_in_a_parser_concerns_one_document(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,6 +219,29 @@ def test_a_document_that_takes_too_long_costs_the_process_and_not_the_service() 
             await parser.close()
 
     assert asyncio.run(scenario()) == len(items_of("rss.xml"))
+
+
+@pytest.mark.parametrize(("line", "starts"), [('{"links": []}', 1), ('{"links": [], "worn": true}', 3)])
+def test_a_parser_that_says_it_is_worn_is_replaced(
+    line: str, starts: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, program = tmp_path / "started", tmp_path / "parser"
+    program.write_text(
+        f"#!/bin/sh\necho x >> {started}\nwhile read request; do echo '{line}'; done\n", encoding="ascii"
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr("services.fetcher.parsing.sys", SimpleNamespace(executable=str(program)))
+
+    async def scenario() -> None:
+        parser = Parser(processes=1)
+        try:
+            for _ in range(3):
+                assert await parser.links(b"", URL, None) == []
+        finally:
+            await parser.close()
+
+    asyncio.run(scenario())
+    assert started.read_text(encoding="ascii").count("x") == starts
 
 
 def test_a_feed_says_when_it_wants_to_be_asked_again() -> None:

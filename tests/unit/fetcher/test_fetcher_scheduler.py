@@ -8,13 +8,13 @@ from unittest.mock import MagicMock
 
 import pytest
 
+from services.fetcher.documents import Document, Item
 from services.fetcher.feeds import Feed, Feeds
 from services.fetcher.manners import Manners
 from services.fetcher.pages import PageDesk
 from services.fetcher.parsing import ParseFailed
 from services.fetcher.scheduler import Scheduler
 from services.fetcher.state import StateBook, feed_row, partition_of_host
-from services.fetcher.transform import Document, Item
 from services.fetcher.web import Answer, Failure, FetchFailed
 from shared.errors import Transient
 from shared.models import FeedState

@@ -3,11 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from services.fetcher.documents import Item, Page
 from services.fetcher.feeds import Feed
 from services.fetcher.transform import (
     MAX_CARRIED_FEED_TEXT,
-    Item,
-    Page,
     Seen,
     Verdict,
     article_id_of,
