@@ -159,7 +159,7 @@ def clean(text: str, rules: Selection, dates: DateWords) -> Cleaned:
         if line.has_dateline and not line.has_prefix:
             dateline = dateline or written
         if not line.removed:
-            _cut_tail(line, rules)
+            cut_tail(line, rules)
             _cut_inside(line, rules)
             if line.credit_inside and line.head:
                 _cut_openings(line, rules, dates, may_have_dateline=True)
@@ -291,7 +291,7 @@ def _may_sign(line: Line, rules: Selection) -> bool:
     return len(line.text) <= _LONGEST_SIGNATURE and rules.full("closing", line.text) is not None
 
 
-def _cut_tail(line: Line, rules: Selection) -> None:
+def cut_tail(line: Line, rules: Selection) -> None:
     """Cut what closes a line: the sign that ends an agency's text, a credit and the caption before it."""
     for _ in range(2):
         end = line.cuts[-1].start - line.start if line.cuts and line.cuts[-1].end == line.next_start else len(line.text)

@@ -110,13 +110,16 @@ def _may_be_role(line: Line) -> bool:
 
 
 def _signatures(part: Sequence[Line]) -> Iterator[Line]:
-    """Yield the lines that stand where an article is signed; names among the paragraphs are subheadings, the first one too."""
+    """Yield the lines that stand where an article is signed; names among the paragraphs are subheadings, the first one too.
+
+    A first line that is a paragraph opens the text: what stands below it is no by-line.
+    """
     kept = [line for line in part if not line.removed]
-    if kept and kept[0].may_sign and _stands_above_headline(part, kept):
-        yield kept.pop(0)
     closing = list(takewhile(attrgetter("may_sign"), reversed(kept[1:])))
+    top = list(takewhile(lambda line: not line.is_paragraph, kept[:_TOP_LINES]))
+    has_names_inside = any(line.may_sign for line in kept[max(1, len(top)) : len(kept) - len(closing)])
+    if top and top[0].may_sign and not has_names_inside and _stands_above_headline(part, kept):
+        yield top.pop(0)
     yield from closing
-    top = list(takewhile(lambda line: not line.is_paragraph, kept[1:_TOP_LINES]))
-    if any(line.may_sign for line in kept[1 + len(top) : len(kept) - len(closing)]):
-        return
-    yield from filter(attrgetter("may_sign"), top)
+    if not has_names_inside:
+        yield from filter(attrgetter("may_sign"), top[1:])

@@ -8,13 +8,13 @@ text opens with a long paragraph is the title a copy: its first sentence, cut at
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise, takewhile
-from operator import attrgetter
 from typing import Final
 
 from services.normaliser.changes import Change
 from services.normaliser.cleaning import LONGEST_HEADLINE, Line
+from services.normaliser.remains import kept_text, taken
 from services.normaliser.repair import FAMILY_SPACE
 from shared.text import fold
 
@@ -36,56 +36,30 @@ class Title:
 
 def choose_title(lines: Sequence[Line], given: str) -> Title:
     """Return the title of a part from its lines, those taken out by the clean-up included, and the title that was given."""
-    kept = [line for line in lines if not line.removed and _kept_text(line)]
+    kept = [line for line in lines if not line.removed and kept_text(line)]
     if given:
         return Title(given, _repeats(kept, given))
     if not kept:
         return Title(next((line.text for line in lines), "")[:LONGEST_DERIVED_TITLE])
     first = kept[0]
-    text = _one_line(_kept_text(first))
+    text = _one_line(kept_text(first))
     if len(kept) > 1 and len(text) <= LONGEST_HEADLINE:
-        return Title(text, (*_taken(first, "title.first-line"), *_repeats(kept[1:], text)))
+        return Title(text, (*taken(first, "title.first-line", FAMILY_TITLE), *_repeats(kept[1:], text)))
     return Title(_first_sentence(text))
 
 
 def _repeats(lines: Sequence[Line], title: str) -> tuple[Change, ...]:
     """Return the cuts of the first lines that say the title again; the last line is never one of them."""
-    same = takewhile(lambda line: _same(_kept_text(line), title), lines[:-1])
-    return tuple(cut for line in same for cut in _taken(line, "title.repeated"))
+    same = takewhile(lambda line: _same(kept_text(line), title), lines[:-1])
+    return tuple(cut for line in same for cut in taken(line, "title.repeated", FAMILY_TITLE))
 
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _taken(line: Line, rule: str) -> Iterator[Change]:
-    """Yield the cuts that take out what the line's own cuts leave, what they wrote in its place included."""
-    position = line.start
-    for cut in sorted(line.cuts, key=attrgetter("start")):
-        if position < cut.start:
-            yield Change(position, cut.start, "", rule, FAMILY_TITLE)
-        if cut.replacement:
-            yield replace(cut, replacement="")
-        position = cut.end
-    if position < line.next_start:
-        yield Change(position, line.next_start, "", rule, FAMILY_TITLE)
-
-
 def _same(one: str, other: str) -> bool:
     return _NOT_WORDS.sub(" ", fold(one)).strip() == _NOT_WORDS.sub(" ", fold(other)).strip()
-
-
-def _kept_text(line: Line) -> str:
-    """Return what is left of a line after its cuts."""
-    if not line.cuts:
-        return line.text
-    pieces: list[str] = []
-    position = line.start
-    for cut in sorted(line.cuts, key=lambda cut: cut.start):
-        pieces.append(line.text[position - line.start : cut.start - line.start] + cut.replacement)
-        position = cut.end
-    pieces.append(line.text[position - line.start :])
-    return "".join(pieces).strip()
 
 
 def _first_sentence(text: str) -> str:

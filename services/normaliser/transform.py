@@ -17,6 +17,7 @@ from services.normaliser.closing import cut_between, cut_closing_zones, cut_role
 from services.normaliser.markup import FAMILY_MARKUP, strip_markup
 from services.normaliser.moments import named_zone
 from services.normaliser.publication import Clue, choose, feed_clue, metadata_clue, url_clue
+from services.normaliser.remains import cut_remains
 from services.normaliser.repair import FAMILIES as REPAIR_FAMILIES
 from services.normaliser.repair import FAMILY_CONTROL, FAMILY_ENCODING, repair
 from services.normaliser.rules import Rules
@@ -53,6 +54,7 @@ def normalise(raw: RawArticle, *, rules: Rules) -> Iterator[NormalisedArticle]:
     unaccented = languages.is_unaccented(repaired, document.code)
     selection = rules.for_outlet(raw.source.name, unaccented)
     lines = clean(repaired, selection, rules.date_words).lines
+    cut_remains(lines, selection)
     cuts = find_cuts(lines, frozenset(rules.words.get("opener", ())))
     starts = [cut.line for cut in cuts]
     cut_closing_zones(lines, starts, selection)

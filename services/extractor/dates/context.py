@@ -25,9 +25,9 @@ def tense_at(surface: Surface, cues: Cues, start: int, end: int) -> Tense:
     future, past = _last(cues.future, head), _last(cues.past, head)
     if max(future, past) >= 0:
         return Tense.FUTURE if future >= past else Tense.PAST
-    tail = surface.plain[end : min(last, end + _REACH)]
-    clause = cues.clause.search(tail)
-    tail = tail[: clause.start()] if clause else tail
+    limit = min(last, end + _REACH)
+    clause = cues.clause.search(surface.plain, end, limit)
+    tail = surface.plain[end : clause.start() if clause else limit]
     ahead = cues.future.search(tail)
     if ahead is None:
         return Tense.UNKNOWN

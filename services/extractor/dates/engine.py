@@ -271,17 +271,20 @@ def _range(reading: Reading, anchors: Anchors) -> Period:
 
 def _lend(left: Reading, right: Reading) -> tuple[Reading, Reading]:
     """Return both ends of a range, each completed with what only the other says."""
-    lent = {name: right.fields[name] for name in _GIVEN if name in right.fields}
-    if _YEARS & left.fields.keys():
-        lent = {name: value for name, value in lent.items() if name not in _YEARS}
-    back = {name: left.fields[name] for name in ("month", "year", "years") if name in left.fields}
-    if _YEARS & right.fields.keys():
-        back = {name: value for name, value in back.items() if name == "month"}
+    lent = {name: right.fields[name] for name in _GIVEN if name in right.fields and _lacks(left, name)}
+    back = {name: left.fields[name] for name in ("month", "year", "years") if name in left.fields and _lacks(right, name)}
     left_value = "date" if left.value == "bare_day" else left.value
     return (
         replace(left, value=left_value, fields={**lent, **left.fields}),
         replace(right, value="date" if right.value == "bare_day" else right.value, fields={**back, **right.fields}),
     )
+
+
+def _lacks(end: Reading, name: str) -> bool:
+    """Whether one end of a range may be lent a field: no second year, and no month where it names a part of a year."""
+    if name in _YEARS or "day" not in end.fields:
+        return not _YEARS & end.fields.keys()
+    return True
 
 
 def find_mentions(text: str, language: str, published: date | None) -> list[Mention]:

@@ -9,7 +9,7 @@ from services.normaliser.cli_io import normalise_document
 from services.normaliser.rules import Rules
 from services.normaliser.transform import normalise, rebuild, rebuild_title
 from shared.errors import Rejected
-from shared.models import RawArticle
+from shared.models import NormalisedArticle, RawArticle
 from tests.unit.normaliser.conftest import MakeRaw
 from tests.unit.normaliser.samples import Sample, read_samples
 
@@ -105,19 +105,19 @@ def rebuilt_exactly(article: RawArticle, rules: Rules) -> bool:
     return rebuild(parts) == article.text and (not article.title or rebuild_title(parts[0]) == article.title)
 
 
-def unstable_parts(article: RawArticle, rules: Rules, make_raw: MakeRaw) -> list[str]:
-    """Return the titles of the parts of an article that normalising changes once more."""
+def cleaned(article: RawArticle, rules: Rules) -> list[NormalisedArticle]:
     try:
-        parts = list(normalise(article, rules=rules))
+        return list(normalise(article, rules=rules))
     except Rejected:
         return []
+
+
+def unstable_parts(article: RawArticle, rules: Rules, make_raw: MakeRaw) -> list[str]:
+    """Return the titles of the parts of an article that normalising changes once more."""
     return [
         part.title
-        for part in parts
-        if [
-            (again.title, again.body, again.edits)
-            for again in normalise(make_raw(part.body, title=part.title), rules=rules)
-        ]
+        for part in cleaned(article, rules)
+        if [(again.title, again.body, again.edits) for again in cleaned(make_raw(part.body, title=part.title), rules)]
         != [(part.title, part.body, [])]
     ]
 
