@@ -128,11 +128,11 @@ def test_normalising_a_damaged_article_again_changes_nothing(rules: Rules, make_
 
 
 @pytest.mark.prove
-def test_at_most_one_damaged_article_in_a_thousand_is_changed_again(rules: Rules, make_raw: MakeRaw) -> None:
+def test_at_most_three_of_ten_thousand_damaged_articles_are_changed_again(rules: Rules, make_raw: MakeRaw) -> None:
     unstable = [
-        number for number in range(3000) if unstable_parts(generated_article(number, make_raw), rules, make_raw)
+        number for number in range(10_000) if unstable_parts(generated_article(number, make_raw), rules, make_raw)
     ]
-    assert len(unstable) <= 3
+    assert len(unstable) <= 3, unstable
 
 
 def test_mutated_articles_are_rebuilt_exactly(rules: Rules, make_raw: MakeRaw) -> None:

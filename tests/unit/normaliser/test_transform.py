@@ -86,6 +86,22 @@ def test_html_becomes_paragraphs_and_can_be_rebuilt(rules: Rules, make_raw: Make
     assert rebuild([article]) == html
 
 
+CASCADES = {
+    "a credit behind a credit": f"{LEDE}\nPhà qua sông lúc chập tối. Kyodo News (Ảnh: Kyodo). Odesa/Trần Hải Âu\n{SECOND}",
+    "an invitation behind a credit": f"{LEDE}\n{SECOND}\n(Ảnh: Kyodo). Chia sẻ bài viết",
+    "a name under the first paragraph": f"Phà thay cầu\n{LEDE}\nTrần Hải Âu\ntrong mùa mưa.",
+    "subheadings that are names": f"Phà thay cầu\nHướng Kharkiv\nHai bên cùng rút quân về\n{LEDE}\nHướng Kherson\n{SECOND}",
+}
+
+
+@pytest.mark.parametrize("kind", CASCADES)
+def test_what_cuts_leave_is_as_clean_as_a_text_of_its_own(kind: str, rules: Rules, make_raw: MakeRaw) -> None:
+    article = only(make_raw(CASCADES[kind]), rules)
+    again = only(make_raw(article.body, title=article.title), rules)
+    assert (again.title, again.body, again.edits) == (article.title, article.body, [])
+    assert rebuild([article]) == CASCADES[kind]
+
+
 def test_damage_raises_flags(rules: Rules, make_raw: MakeRaw) -> None:
     article = only(make_raw(f"{LEDE}\x07\n{SECOND}".encode().decode("latin-1"), title="Phà thay cầu"), rules)
     assert {Flag.CONTROL_CHARACTERS_REMOVED, Flag.ENCODING_REPAIRED, Flag.UNDATED} <= set(article.flags)
