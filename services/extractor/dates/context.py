@@ -10,7 +10,7 @@ from services.extractor.dates.values import Tense
 _REACH: Final = 300
 """Characters of a sentence that are searched for cues on either side."""
 _ADJACENT: Final = 24
-"""Characters before an expression that a word saying "long over" must end in."""
+"""Characters before an expression that a word saying "long over" must end in; behind it, it must be the next word."""
 
 
 def tense_at(surface: Surface, cues: Cues, start: int, end: int) -> Tense:
@@ -21,6 +21,8 @@ def tense_at(surface: Surface, cues: Cues, start: int, end: int) -> Tense:
     first, last = surface.sentence(start)
     head = surface.plain[max(first, start - _REACH) : start]
     if _last(cues.surely_past, head[-_ADJACENT:].rstrip()) == len(head[-_ADJACENT:].rstrip()):
+        return Tense.SURELY_PAST
+    if cues.surely_past.match(surface.plain, end + 1):
         return Tense.SURELY_PAST
     future, past = _last(cues.future, head), _last(cues.past, head)
     if max(future, past) >= 0:

@@ -102,6 +102,7 @@ class Words(ConfigModel):
     speech: list[str]
     occasion: list[str]
     same_occasion: list[str]
+    said_so: list[str]
     clause: list[str]
     elsewhere: list[str]
 
@@ -163,6 +164,7 @@ class Cues:
     speech: re.Pattern[str]
     occasion: re.Pattern[str]
     same_occasion: re.Pattern[str]
+    said_so: re.Pattern[str]
     clause: re.Pattern[str]
     elsewhere: re.Pattern[str]
 

@@ -67,7 +67,16 @@ class Speech:
         outside = self._outside(first, last)
         if not self._says(outside) and ":" not in outside and outside.strip(" .,;!?\n\r"):
             return None
-        return self._dated(first, last, _CHAIN)
+        return self._told_after(first, last) or self._dated(first, last, _CHAIN)
+
+    def _told_after(self, first: int, last: int) -> Period | None:
+        """Return the date of a speech when only the next sentence gives it: "The remarks were made on Monday"."""
+        start, end = self.surface.sentence(last + 1) if last + 1 < len(self.surface.plain) else (last, last)
+        start += len(self.surface.plain[start:end]) - len(self.surface.plain[start:end].lstrip())
+        if self._dates(first, last) or not self.cues.said_so.match(self.surface.plain, start):
+            return None
+        dates = self._dates(start, end)
+        return self.period(dates[-1]) if dates else None
 
     def _of_report(self, reading: Reading) -> Period | None:
         first, _ = self.surface.sentence(reading.start)
