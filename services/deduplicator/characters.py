@@ -66,16 +66,13 @@ def text_of(codes: npt.NDArray[Any]) -> str:
 
 def kinds_of(codes: Codes) -> Kinds:
     """Return the kinds of each character, as bits."""
-    return _TABLE[codes]
+    return _TABLE.take(codes)
 
 
-def inside_numbers(kinds: Kinds, points: int) -> Mask:
-    """Return which characters of the kinds `points` have a digit on either side."""
-    found = (kinds & points) > 0
-    digits = (kinds & DIGIT) > 0
-    found[:1] = found[-1:] = False
-    found[1:-1] &= digits[:-2] & digits[2:]
-    return found
+def inside_numbers(kinds: Kinds, points: int) -> Places:
+    """Return where the characters of the kinds `points` are that have a digit on either side."""
+    at = np.flatnonzero(kinds[1:-1] & points > 0) + 1
+    return at[kinds[at - 1] & kinds[at + 1] & DIGIT > 0]
 
 
 def runs(mask: Mask) -> tuple[Places, Places]:

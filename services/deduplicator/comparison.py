@@ -35,7 +35,8 @@ _OLD_TONES: Final = ("òa óa ỏa õa ọa", "òe óe ỏe õe ọe", "ùy úy 
 _NEW_TONES: Final = ("oà oá oả oã oạ", "oè oé oẻ oẽ oẹ", "uỳ uý uỷ uỹ uỵ")
 _TONE_PLACES: Final = dict(zip(" ".join(_NEW_TONES).split(), " ".join(_OLD_TONES).split(), strict=True))
 _SPACE: Final = ord(" ")
-_TONE: Final = re.compile("o[àáảãạèéẻẽẹ]|u[ỳýỷỹỵ]")
+_TONES: Final = (re.compile("o[àáảãạèéẻẽẹ]"), re.compile("u[ỳýỷỹỵ]"))
+"""Two patterns: one that begins with a fixed letter is searched for twice as fast as a choice of two."""
 
 
 def words_of(text: str) -> list[str]:
@@ -48,7 +49,8 @@ def words_of(text: str) -> list[str]:
     even = html.unescape(even) if "&" in even else even
     even = unicodedata.normalize("NFC", even).lower()
     if not even.isascii():
-        even = _TONE.sub(_place_tone, even)
+        for tone in _TONES:
+            even = tone.sub(_place_tone, even)
     if any(space in even for space in _THIN_SPACES):
         even = _SPACED_DIGITS.sub("", even)
     return _split("\n".join(_prose(even)))[:MAX_WORDS]
@@ -56,7 +58,7 @@ def words_of(text: str) -> list[str]:
 
 def numbers_of(words: Sequence[str]) -> set[str]:
     """Return the distinct numbers among words in comparison form."""
-    return set(filter(_AFTER_DIGITS.__gt__, words))
+    return {word for word in set(words) if word < _AFTER_DIGITS}
 
 
 def exact_hash(words: Sequence[str]) -> str:
@@ -87,11 +89,13 @@ def _split(text: str) -> list[str]:
     codes = codes_of(text)
     kinds = kinds_of(codes)
     points = inside_numbers(kinds, POINT)
-    kept = (kinds & WORD > 0) | points
+    kept = kinds & WORD > 0
+    kept[points] = True
     words = text_of(np.where(kept, codes, _SPACE)).split()
-    starts, _ = runs(kept)
-    for at in set(np.searchsorted(starts, np.flatnonzero(points), "right").tolist()):
-        words[at - 1] = _POINTED.sub(_plain, words[at - 1])
+    if len(points):
+        starts, _ = runs(kept)
+        for at in set(np.searchsorted(starts, points, "right").tolist()):
+            words[at - 1] = _POINTED.sub(_plain, words[at - 1])
     return words
 
 

@@ -65,7 +65,7 @@ def sketch_words(words: Sequence[str], terms: Iterable[tuple[str, int]]) -> Sket
 
     A text without words has no keys: it is never a copy of anything.
     """
-    hashes = np.fromiter(map(_word_hash, words), np.uint64, len(words))
+    hashes = _hashed(words)
     shingles = _distinct(_runs(hashes, _SHINGLE_WORDS))
     if len(shingles):
         signature = _mix(_minima(shingles, PERMUTATIONS)).astype(np.uint8)
@@ -77,7 +77,7 @@ def sketch_words(words: Sequence[str], terms: Iterable[tuple[str, int]]) -> Sket
         exact=exact_hash(words),
         signature=_encode(signature),
         keys=_encode(np.concatenate((keys, hashed_terms(terms)))),
-        numbers=_encode(np.sort(np.fromiter(map(_word_hash, numbers_of(words)), np.uint64))[:MAX_NUMBERS]),
+        numbers=_encode(np.sort(_hashed(numbers_of(words)))[:MAX_NUMBERS]),
         shingles=len(shingles),
     )
 
@@ -101,18 +101,22 @@ def features_of(sketch: Sketch) -> Features:
     )
 
 
-class _WordHashes(dict[str, int]):
-    """Remembers the 64-bit hashes of words: a text's words are mostly those of the text before."""
+class _WordHashes(dict[str, bytes]):
+    """Remembers the 64-bit hashes of words as 8 bytes: a text's words are mostly those of the text before."""
 
-    def __missing__(self, word: str) -> int:
+    def __missing__(self, word: str) -> bytes:
         if len(self) >= _REMEMBERED_WORDS:
             self.clear()
-        hashed = xxhash.xxh3_64_intdigest(word.encode("utf-8", "surrogatepass"))
+        hashed = xxhash.xxh3_64_digest(word.encode("utf-8", "surrogatepass"))
         self[word] = hashed
         return hashed
 
 
 _word_hash: Final = _WordHashes().__getitem__
+
+
+def _hashed(words: Iterable[str]) -> Hashes:
+    return np.frombuffer(b"".join(map(_word_hash, words)), ">u8").astype(np.uint64)
 
 
 def _runs(hashes: Hashes, length: int) -> Hashes:
@@ -151,7 +155,9 @@ def _minima(runs: Hashes, permutations: int) -> Hashes:
 
 def hashed_terms(terms: Iterable[tuple[str, int]]) -> Hashes:
     """Return weighted terms as a sketch holds them: the upper bits of a hash, the weight in the lowest four."""
-    return np.fromiter((_word_hash(term) & ~MAX_WEIGHT | weight for term, weight in terms), np.uint64)
+    weighted = list(terms)
+    weights = np.array([weight for _, weight in weighted], np.uint64)
+    return _hashed(term for term, _ in weighted) & ~np.uint64(MAX_WEIGHT) | weights
 
 
 def _encode(values: npt.NDArray[np.uint64] | npt.NDArray[np.uint8]) -> str:

@@ -5,10 +5,10 @@ count as they stand, when they are capitalised inside a sentence. Headlines and 
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from functools import lru_cache
-from operator import itemgetter
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -36,8 +36,8 @@ from services.deduplicator.sketching import MAX_WEIGHT
 
 MAX_TERMS: Final = 24
 
-_TITLE_WEIGHT: Final = 3.0
-_LEAD_WEIGHT: Final = 2.0
+_TITLE_WEIGHT: Final = 3
+_LEAD_WEIGHT: Final = 2
 _LEAD_SENTENCES: Final = 2
 _NUMBER_WEIGHT: Final = 0.5
 _MAX_CHARACTERS: Final = 20_000
@@ -63,25 +63,23 @@ class Mention(NamedTuple):
 def story_terms(title: str, body: str, mentions: Iterable[Mention] = ()) -> list[tuple[str, int]]:
     """Return an article's terms with their weights (1 to `MAX_WEIGHT`): at most `MAX_TERMS`, the heaviest first."""
     text = _Text(title, body[:_MAX_CHARACTERS])
-    weights: defaultdict[str, float] = defaultdict(float)
-    unsure: defaultdict[str, float] = defaultdict(float)
     placed = sorted((start + text.begin(field), end + text.begin(field), term) for field, start, end, term in mentions)
-    for (_, _, term), weight in zip(placed, text.weights(np.array([start for start, _, _ in placed])), strict=True):
-        weights[term] += weight
+    weights: defaultdict[str, float] = defaultdict(float)
+    weights.update(text.weigh([start for start, _, _ in placed], [term for _, _, term in placed]))
     kinds = text.kinds_besides(placed)
     starts, ends = _names(kinds)
     # Every word of a headline, and the first of a sentence, may owe its capital to its place.
     sure = (starts >= text.body) & ~_starts_sentence(kinds, starts)
-    for (name, weight), is_sure in zip(text.pieces(starts, ends), sure.tolist(), strict=True):
-        (weights if is_sure else unsure)[_name_term(name)] += weight
-    for number, weight in text.pieces(*_numbers(kinds)):
+    for name, weight in text.pieces(starts[sure], ends[sure]).items():
+        weights[_name_term(name)] += weight
+    for number, weight in text.pieces(*_numbers(kinds)).items():
         if number_term := _number_term(number):
             weights[number_term] += _NUMBER_WEIGHT * weight
-    for name, weight in unsure.items():
-        if name in weights:
-            weights[name] += weight
-    heaviest = sorted(sorted(weights.items()), key=itemgetter(1), reverse=True)[:MAX_TERMS]
-    return [(term, max(1, min(MAX_WEIGHT, round(4 * weight**0.5)))) for term, weight in heaviest]
+    for name, weight in text.pieces(starts[~sure], ends[~sure]).items():
+        if (name_term := _name_term(name)) in weights:
+            weights[name_term] += weight
+    heaviest = sorted(sorted(weights), key=weights.__getitem__, reverse=True)[:MAX_TERMS]
+    return [(term, max(1, min(MAX_WEIGHT, round(4 * weights[term] ** 0.5)))) for term in heaviest]
 
 
 def common_terms() -> dict[str, float]:
@@ -101,16 +99,18 @@ class _Text:
     def begin(self, field: str) -> int:
         return self.body if field == "body" else 0
 
-    def weights(self, places: Places) -> list[float]:
-        """Return what a term weighs at each place: a headline more than the lead, the lead more than the rest."""
-        in_body = np.where(places < self._lead_end, _LEAD_WEIGHT, 1.0)
-        weights: list[float] = np.where(places < self.body, _TITLE_WEIGHT, in_body).tolist()
-        return weights
+    def weigh(self, places: list[int], terms: list[str]) -> Counter[str]:
+        """Return what terms at these places, in their order, weigh: a headline more than the lead, the lead more than the rest."""
+        in_title, in_lead = bisect_left(places, self.body), bisect_left(places, self._lead_end)
+        return Counter(
+            terms + terms[:in_lead] * (_LEAD_WEIGHT - 1) + terms[:in_title] * (_TITLE_WEIGHT - _LEAD_WEIGHT)
+        )
 
-    def pieces(self, starts: Places, ends: Places) -> Iterator[tuple[str, float]]:
-        """Yield the pieces of text from each start to its end, with their weights."""
-        for start, end, weight in zip(starts.tolist(), ends.tolist(), self.weights(starts), strict=True):
-            yield self._text[start:end], weight
+    def pieces(self, starts: Places, ends: Places) -> Counter[str]:
+        """Return what the pieces of text from each start to its end weigh."""
+        places = starts.tolist()
+        text = self._text
+        return self.weigh(places, [text[start:end] for start, end in zip(places, ends.tolist(), strict=True)])
 
     def kinds_besides(self, spans: Iterable[tuple[int, int, str]]) -> Kinds:
         """Return the kinds of the characters, those inside of the sorted spans (start, end, term) blanked out."""
@@ -130,14 +130,12 @@ def _lead_end(text: str) -> int:
 
 def _names(kinds: Kinds) -> tuple[Places, Places]:
     """Return where the capitalised words begin and end: from the first capital of a word on, two letters or more."""
-    starts, ends = runs(kinds & LETTER > 0)
     capitals = np.flatnonzero(kinds & CAPITAL > 0)
-    word = np.searchsorted(starts, capitals, "right") - 1
-    first = np.ones(len(word), np.bool_)
-    first[1:] = word[1:] != word[:-1]
-    capitals, ends = capitals[first], ends[word[first]]
-    long = ends - capitals > 1
-    return capitals[long], ends[long]
+    stops = np.append(np.flatnonzero(kinds & LETTER == 0), len(kinds))
+    ends = stops[np.searchsorted(stops, capitals)]
+    chosen = ends - capitals > 1
+    chosen[1:] &= ends[1:] != ends[:-1]
+    return capitals[chosen], ends[chosen]
 
 
 def _starts_sentence(kinds: Kinds, places: Places) -> Mask:
@@ -152,7 +150,9 @@ def _starts_sentence(kinds: Kinds, places: Places) -> Mask:
 
 def _numbers(kinds: Kinds) -> tuple[Places, Places]:
     """Return where the numbers begin and end, with the points, commas and slashes inside."""
-    return runs((kinds & DIGIT > 0) | inside_numbers(kinds, POINT | SLASH))
+    inside = kinds & DIGIT > 0
+    inside[inside_numbers(kinds, POINT | SLASH)] = True
+    return runs(inside)
 
 
 @lru_cache(_REMEMBERED)
