@@ -97,11 +97,11 @@ class ExtractedText(Carried):
     def mentions(self) -> Iterator[Mention]:
         """Yield the linked names and the days in the text."""
         for name in self.entities:
-            yield Mention(name["field"], name["start"], name["end"], f"entity {name['canonical']}")
+            yield name["field"], name["start"], name["end"], f"entity {name['canonical']}"
         for date in self.dates:
             day = date.get("from")
             if day is not None and day == date.get("to"):
-                yield Mention(date["field"], date["start"], date["end"], f"day {day}")
+                yield date["field"], date["start"], date["end"], f"day {day}"
 
 
 class PublishedAt(Model):

@@ -7,13 +7,13 @@ and white space are evened out, and furniture (captions, credits, link tails) is
 import html
 import re
 import unicodedata
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import xxhash
-
-from services.deduplicator.characters import POINT, WORD, codes_of, inside_numbers, kinds_of, runs, text_of
 
 MAX_WORDS: Final = 20_000
 """Words looked at in one article: what comes after is not compared, so that the work stays bounded."""
@@ -24,6 +24,7 @@ _FURNITURE_WORDS: Final = 12
 
 _SENTENCE_ENDS: Final = tuple(".!?…")
 _CLOSING: Final = "])}\"'”’»"
+_WORD: Final = re.compile(r"\w+")
 _POINTED: Final = re.compile(r"\d+(?:[.,]\d+)+")
 _GROUPED: Final = re.compile(r"[1-9]\d{0,2}(?:[.,]\d{3})+")
 _AFTER_DIGITS: Final = ":"
@@ -34,36 +35,75 @@ _SPACED_DIGITS: Final = re.compile(r"(?<=\d)[\u00a0\u2009\u202f](?=\d{3}\b)")
 _OLD_TONES: Final = ("òa óa ỏa õa ọa", "òe óe ỏe õe ọe", "ùy úy ủy ũy ụy")
 _NEW_TONES: Final = ("oà oá oả oã oạ", "oè oé oẻ oẽ oẹ", "uỳ uý uỷ uỹ uỵ")
 _TONE_PLACES: Final = dict(zip(" ".join(_NEW_TONES).split(), " ".join(_OLD_TONES).split(), strict=True))
-_SPACE: Final = ord(" ")
-_TONES: Final = (re.compile("o[àáảãạèéẻẽẹ]"), re.compile("u[ỳýỷỹỵ]"))
-"""Two patterns: one that begins with a fixed letter is searched for twice as fast as a choice of two."""
+_TONE: Final = re.compile("o[àáảãạèéẻẽẹ]|u[ỳýỷỹỵ]")
+
+_REMEMBERED: Final = 1 << 16
+_REMEMBERED_LETTERS: Final = 32
+"""Longer pieces are hardly ever seen again; without them what is remembered stays below 20 MB."""
+_HASHED: Final = np.dtype([("hash", ">u8"), ("is_number", "?")])
+
+Hashes = npt.NDArray[np.uint64]
+T = TypeVar("T")
 
 
-def words_of(text: str) -> list[str]:
-    """Return the words of a text in comparison form, at most `MAX_WORDS`; numbers are words without digit grouping.
+@dataclass(frozen=True)
+class Form:
+    """A text in comparison form: its words with a blank between them, and their 64-bit hashes, at most `MAX_WORDS`.
 
-    >>> words_of("«Hoà bình», 1.600 quân&nbsp;ở Кupyansk!")[:5]
-    ['hòa', 'bình', '1600', 'quân', 'ở']
+    Numbers are words without digit grouping; `numbers` holds the hash of each one.
+    """
+
+    text: str
+    words: Hashes
+    numbers: Hashes
+
+    @property
+    def exact(self) -> str:
+        """The hash of the form: two texts with one hash are the same text (32 hexadecimal digits)."""
+        return xxhash.xxh3_128_hexdigest(self.text.encode("utf-8", "surrogatepass"))
+
+
+class Remembered(dict[str, T]):
+    """What a function makes of words, a bounded number of them: a text's words are mostly those of the texts before."""
+
+    def __init__(self, function: Callable[[str], T]) -> None:
+        super().__init__()
+        self._function = function
+
+    def __missing__(self, word: str) -> T:
+        made = self._function(word)
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        if len(word) <= _REMEMBERED_LETTERS:
+            self[word] = made
+        return made
+
+
+def form_of(text: str) -> Form:
+    """Return a text in comparison form.
+
+    >>> form_of("«Hoà bình», 1.600 quân&nbsp;ở Kupyansk!").text
+    'hòa bình 1600 quân ở kupyansk'
     """
     even = text[:_MAX_CHARACTERS]
     even = html.unescape(even) if "&" in even else even
-    even = unicodedata.normalize("NFC", even).lower()
-    if not even.isascii():
-        for tone in _TONES:
-            even = tone.sub(_place_tone, even)
+    even = unicodedata.normalize("NFC", even)
     if any(space in even for space in _THIN_SPACES):
         even = _SPACED_DIGITS.sub("", even)
-    return _split("\n".join(_prose(even)))[:MAX_WORDS]
+    # The one letter that is longer in lower case: how much of a text is prose is measured in letters.
+    even = even.replace("İ", "i̇")
+    words = list(map(_words, "\n".join(_prose(even)).split()))
+    hashed = np.frombuffer(b"".join(map(_hashed, words)), _HASHED)
+    form = "".join(words)[1:]
+    if len(hashed) > MAX_WORDS:
+        form, hashed = " ".join(form.split()[:MAX_WORDS]), hashed[:MAX_WORDS]
+    hashes = hashed["hash"].astype(np.uint64)
+    return Form(form, hashes, hashes[hashed["is_number"]])
 
 
-def numbers_of(words: Sequence[str]) -> set[str]:
-    """Return the distinct numbers among words in comparison form."""
-    return {word for word in set(words) if word < _AFTER_DIGITS}
-
-
-def exact_hash(words: Sequence[str]) -> str:
-    """Return the hash of the comparison form: two texts with one hash are the same text (32 hexadecimal digits)."""
-    return xxhash.xxh3_128_hexdigest(" ".join(words).encode("utf-8", "surrogatepass"))
+def hash_of(word: str) -> bytes:
+    """Return the 64-bit hash of a word, the highest byte first."""
+    return xxhash.xxh3_64_digest(word.encode("utf-8", "surrogatepass"))
 
 
 def plain_number(number: str) -> str:
@@ -84,19 +124,15 @@ def _is_prose(line: str) -> bool:
     return line.rstrip(_CLOSING).endswith(_SENTENCE_ENDS) or line.count(" ") + 1 >= _FURNITURE_WORDS
 
 
-def _split(text: str) -> list[str]:
-    """Return the words of a text, numbers without digit grouping."""
-    codes = codes_of(text)
-    kinds = kinds_of(codes)
-    points = inside_numbers(kinds, POINT)
-    kept = kinds & WORD > 0
-    kept[points] = True
-    words = text_of(np.where(kept, codes, _SPACE)).split()
-    if len(points):
-        starts, _ = runs(kept)
-        for at in set(np.searchsorted(starts, points, "right").tolist()):
-            words[at - 1] = _POINTED.sub(_plain, words[at - 1])
-    return words
+def _words_in(piece: str) -> str:
+    """Return the words in what stands between white space, in comparison form, each after a blank."""
+    even = _POINTED.sub(_plain, _TONE.sub(_place_tone, piece.lower()))
+    return "".join(f" {word}" for word in _WORD.findall(even))
+
+
+def _hashed_words(words: str) -> bytes:
+    """Return the hashes of words, each with whether it is a number: as the bytes of `_HASHED`."""
+    return b"".join(hash_of(word) + (b"\1" if word < _AFTER_DIGITS else b"\0") for word in words.split())
 
 
 def _plain(match: re.Match[str]) -> str:
@@ -105,3 +141,7 @@ def _plain(match: re.Match[str]) -> str:
 
 def _place_tone(match: re.Match[str]) -> str:
     return _TONE_PLACES[match[0]]
+
+
+_words: Final = Remembered(_words_in).__getitem__
+_hashed: Final = Remembered(_hashed_words).__getitem__

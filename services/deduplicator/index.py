@@ -61,20 +61,21 @@ class KeyIndex:
         """Put a slot under each of these keys that is not full; return which were taken, as bits of a number."""
         taken = 0
         for place, key in enumerate(keys.tolist()):
-            if self._held(key) < self._limit:
+            if self._is_full(key):
+                self.refused += 1
+            else:
                 self._push(slot, place, key)
                 taken |= 1 << place
-            else:
-                self.refused += 1
         return taken
 
-    def _held(self, key: int) -> int:
-        held = 0
+    def _is_full(self, key: int) -> bool:
+        key_at, next_at, free = self._key_at, self._next_at, self._limit
         entry = self._head_at[key & self._mask]
-        while entry != NIL:
-            held += self._key_at[entry] == key
-            entry = self._next_at[entry]
-        return held
+        while entry != NIL and free:
+            if key_at[entry] == key:
+                free -= 1
+            entry = next_at[entry]
+        return not free
 
     def _push(self, slot: int, place: int, key: int) -> None:
         entry = slot * self._width + place

@@ -11,7 +11,7 @@ minima are enough to estimate it (Li and König, "b-Bit Minwise Hashing", 2010).
 """
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from services.deduplicator.comparison import exact_hash, numbers_of
+from services.deduplicator.comparison import Form, Hashes, Remembered, hash_of
 from shared.models import Sketch
 
 SKETCH_VERSION: Final = 1
@@ -33,9 +33,6 @@ MAX_WEIGHT: Final = 15
 _SHINGLE_WORDS: Final = 3
 _PHRASE_WORDS: Final = 6
 _CHUNK: Final = 1024
-_REMEMBERED_WORDS: Final = 1 << 17
-
-Hashes = npt.NDArray[np.uint64]
 
 
 def _fixed(purpose: str, count: int) -> Hashes:
@@ -60,24 +57,23 @@ class Features:
     shingles: int
 
 
-def sketch_words(words: Sequence[str], terms: Iterable[tuple[str, int]]) -> Sketch:
-    """Return the sketch of a text given as words in comparison form, and of the weighted terms of its story.
+def sketch_form(form: Form, terms: Iterable[tuple[str, int]]) -> Sketch:
+    """Return the sketch of a text given in comparison form, and of the weighted terms of its story.
 
     A text without words has no keys: it is never a copy of anything.
     """
-    hashes = _hashed(words)
-    shingles = _distinct(_runs(hashes, _SHINGLE_WORDS))
+    shingles = _distinct(_runs(form.words, _SHINGLE_WORDS))
     if len(shingles):
         signature = _mix(_minima(shingles, PERMUTATIONS)).astype(np.uint8)
-        keys = _mix(_minima(_runs(hashes, _PHRASE_WORDS), PHRASE_KEYS) ^ _KEY_SALTS)
+        keys = _mix(_minima(_runs(form.words, _PHRASE_WORDS), PHRASE_KEYS) ^ _KEY_SALTS)
     else:
         signature, keys = np.zeros(PERMUTATIONS, np.uint8), np.empty(0, np.uint64)
     return Sketch(
         version=SKETCH_VERSION,
-        exact=exact_hash(words),
+        exact=form.exact,
         signature=_encode(signature),
         keys=_encode(np.concatenate((keys, hashed_terms(terms)))),
-        numbers=_encode(np.sort(_hashed(numbers_of(words)))[:MAX_NUMBERS]),
+        numbers=_encode(_distinct(form.numbers)[:MAX_NUMBERS]),
         shingles=len(shingles),
     )
 
@@ -99,24 +95,6 @@ def features_of(sketch: Sketch) -> Features:
         numbers=_decode(sketch.numbers),
         shingles=sketch.shingles,
     )
-
-
-class _WordHashes(dict[str, bytes]):
-    """Remembers the 64-bit hashes of words as 8 bytes: a text's words are mostly those of the text before."""
-
-    def __missing__(self, word: str) -> bytes:
-        if len(self) >= _REMEMBERED_WORDS:
-            self.clear()
-        hashed = xxhash.xxh3_64_digest(word.encode("utf-8", "surrogatepass"))
-        self[word] = hashed
-        return hashed
-
-
-_word_hash: Final = _WordHashes().__getitem__
-
-
-def _hashed(words: Iterable[str]) -> Hashes:
-    return np.frombuffer(b"".join(map(_word_hash, words)), ">u8").astype(np.uint64)
 
 
 def _runs(hashes: Hashes, length: int) -> Hashes:
@@ -157,7 +135,11 @@ def hashed_terms(terms: Iterable[tuple[str, int]]) -> Hashes:
     """Return weighted terms as a sketch holds them: the upper bits of a hash, the weight in the lowest four."""
     weighted = list(terms)
     weights = np.array([weight for _, weight in weighted], np.uint64)
-    return _hashed(term for term, _ in weighted) & ~np.uint64(MAX_WEIGHT) | weights
+    hashes = np.frombuffer(b"".join(_term_hash(term) for term, _ in weighted), ">u8").astype(np.uint64)
+    return hashes & ~np.uint64(MAX_WEIGHT) | weights
+
+
+_term_hash: Final = Remembered(hash_of).__getitem__
 
 
 def _encode(values: npt.NDArray[np.uint64] | npt.NDArray[np.uint8]) -> str:

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, Literal
 
 import numpy as np
 from ruamel.yaml import YAML
@@ -51,19 +51,15 @@ _SENTENCE_END: Final = re.compile(r"[.!?…][\"”»)]*\s+|\n+")
 _YEAR: Final = re.compile(r"(?:19|20)\d\d")
 
 
-class Mention(NamedTuple):
-    """A linked name or a day in the title or body: all mentions of one count under its term, however they are written."""
-
-    field: str
-    start: int
-    end: int
-    term: str
+Mention = tuple[Literal["title", "body"], int, int, str]
+"""A linked name or a day: field, start, end, and the term that all mentions of one count under, however they are written."""
 
 
 def story_terms(title: str, body: str, mentions: Iterable[Mention] = ()) -> list[tuple[str, int]]:
     """Return an article's terms with their weights (1 to `MAX_WEIGHT`): at most `MAX_TERMS`, the heaviest first."""
     text = _Text(title, body[:_MAX_CHARACTERS])
-    placed = sorted((start + text.begin(field), end + text.begin(field), term) for field, start, end, term in mentions)
+    begins = {"title": 0, "body": text.body}
+    placed = sorted([(begins[field] + start, begins[field] + end, term) for field, start, end, term in mentions])
     weights: defaultdict[str, float] = defaultdict(float)
     weights.update(text.weigh([start for start, _, _ in placed], [term for _, _, term in placed]))
     kinds = text.kinds_besides(placed)
@@ -79,7 +75,7 @@ def story_terms(title: str, body: str, mentions: Iterable[Mention] = ()) -> list
         if (name_term := _name_term(name)) in weights:
             weights[name_term] += weight
     heaviest = sorted(sorted(weights), key=weights.__getitem__, reverse=True)[:MAX_TERMS]
-    return [(term, max(1, min(MAX_WEIGHT, round(4 * weights[term] ** 0.5)))) for term in heaviest]
+    return [(term, _weight_in_sketch(weights[term])) for term in heaviest]
 
 
 def common_terms() -> dict[str, float]:
@@ -96,15 +92,10 @@ class _Text:
         self.body = len(title) + 1
         self._lead_end = self.body + _lead_end(body)
 
-    def begin(self, field: str) -> int:
-        return self.body if field == "body" else 0
-
     def weigh(self, places: list[int], terms: list[str]) -> Counter[str]:
-        """Return what terms at these places, in their order, weigh: a headline more than the lead, the lead more than the rest."""
+        """Return what terms at these places, in order, weigh: a headline more than the lead, the lead more than the rest."""
         in_title, in_lead = bisect_left(places, self.body), bisect_left(places, self._lead_end)
-        return Counter(
-            terms + terms[:in_lead] * (_LEAD_WEIGHT - 1) + terms[:in_title] * (_TITLE_WEIGHT - _LEAD_WEIGHT)
-        )
+        return Counter(terms + terms[:in_lead] * (_LEAD_WEIGHT - 1) + terms[:in_title] * (_TITLE_WEIGHT - _LEAD_WEIGHT))
 
     def pieces(self, starts: Places, ends: Places) -> Counter[str]:
         """Return what the pieces of text from each start to its end weigh."""
@@ -140,10 +131,9 @@ def _names(kinds: Kinds) -> tuple[Places, Places]:
 
 def _starts_sentence(kinds: Kinds, places: Places) -> Mask:
     """Return which places begin a sentence: the text does, or what is before them, quotes and dashes left out, ends one."""
-    padded = np.concatenate((np.full(_BACK, OPENING, np.uint8), kinds))
-    before = padded[places + _BACK - 1]
+    before = kinds[places - 1]
     for back in range(2, _BACK + 1):
-        before = np.where(before & OPENING, padded[places + _BACK - back], before)
+        before = np.where(before & OPENING, kinds[places - back], before)
     begins: Mask = before & (OPENING | ENDING) > 0
     return begins
 
@@ -153,6 +143,12 @@ def _numbers(kinds: Kinds) -> tuple[Places, Places]:
     inside = kinds & DIGIT > 0
     inside[inside_numbers(kinds, POINT | SLASH)] = True
     return runs(inside)
+
+
+@lru_cache
+def _weight_in_sketch(weight: float) -> int:
+    steps: int = round(4 * weight**0.5)
+    return max(1, min(MAX_WEIGHT, steps))
 
 
 @lru_cache(_REMEMBERED)

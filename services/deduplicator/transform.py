@@ -11,7 +11,7 @@ from typing import Final
 import orjson
 
 from services.deduplicator.article import ExtractedText, Passed, SketchedText
-from services.deduplicator.comparison import words_of
+from services.deduplicator.comparison import form_of
 from services.deduplicator.rows import Answer, Method, Row, answered, new_row
 from services.deduplicator.rules import (
     DECISION_VERSION,
@@ -22,7 +22,7 @@ from services.deduplicator.rules import (
     judge,
     weigh_numbers,
 )
-from services.deduplicator.sketching import features_of, sketch_words
+from services.deduplicator.sketching import features_of, sketch_form
 from services.deduplicator.story import story_terms
 from services.deduplicator.window import MAX_RELATED, Candidate, Kin, Window, article_time
 from shared.errors import Reason, Rejected
@@ -48,10 +48,10 @@ _METHODS: Final[dict[Relation, Method]] = {
 
 def sketch(article: ExtractedText) -> Iterator[Passed]:
     """Yield the article with the sketch of its text: the CPU-heavy part of the decision, in any number of workers."""
-    words = words_of(article.body)
-    if len(words) < SHORT_WORDS:
-        words = words_of(f"{article.title}. {article.body}")
-    made = sketch_words(words, story_terms(article.title, article.body, article.mentions()))
+    form = form_of(article.body)
+    if len(form.words) < SHORT_WORDS:
+        form = form_of(f"{article.title}. {article.body}")
+    made = sketch_form(form, story_terms(article.title, article.body, article.mentions()))
     yield article.extended(b'{"sketch":' + made.to_json() + b"}")
 
 

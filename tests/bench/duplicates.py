@@ -19,9 +19,9 @@ import numpy as np
 
 from services.commands.following import records_of, run_through
 from services.deduplicator.article import ExtractedText, SketchedText
-from services.deduplicator.comparison import words_of
+from services.deduplicator.comparison import form_of
 from services.deduplicator.rows import Answer, Row, pack_row
-from services.deduplicator.sketching import MAX_NUMBERS, PERMUTATIONS, PHRASE_KEYS, hashed_terms, sketch_words
+from services.deduplicator.sketching import MAX_NUMBERS, PERMUTATIONS, PHRASE_KEYS, hashed_terms, sketch_form
 from services.deduplicator.story import MAX_TERMS, story_terms
 from services.deduplicator.story_index import KEYS_A_STORY, StoryIndex
 from services.deduplicator.transform import decide, sketch
@@ -88,14 +88,15 @@ def _sketch_rows(extracted: dict[int, list[ExtractedArticle]]) -> Iterator[str]:
 def _sketch_costs(articles: list[ExtractedArticle]) -> dict[str, float]:
     values = [article.to_json() for article in articles]
     read = [ExtractedText.of(article) for article in articles]
-    words = [words_of(article.body) for article in articles]
+    forms = [form_of(article.body) for article in articles]
     costs = {
         "all": _cost(lambda value: list(sketch(ExtractedText.model_validate_json(value))), values),
         "reading the record": _cost(ExtractedText.model_validate_json, values),
-        "comparison form": _cost(lambda article: words_of(article.body), read),
+        "comparison form": _cost(lambda article: form_of(article.body), read),
         "terms of the story": _cost(lambda a: story_terms(a.title, a.body, a.mentions()), read),
-        "signature, keys, numbers": _cost(lambda each: sketch_words(each, ()), words),
+        "signature, keys, numbers": _cost(lambda form: sketch_form(form, ()), forms),
     }
+    words = [form.text.split() for form in forms]
     shingles = [[" ".join(each[at : at + 3]) for at in range(len(each) - 2)] for each in words]
     return costs | {name: _cost(run, shingles) for name, run in _peers()}
 

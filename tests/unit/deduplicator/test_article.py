@@ -53,7 +53,7 @@ def test_any_layout_of_a_record_is_read(indent: int | None) -> None:
 
 
 def test_mentions_are_those_of_the_full_article() -> None:
-    assert [mention.term for mention in ExtractedText.of(GIVEN).mentions()] == ["entity Q156736", "day 2026-02-01"]
+    assert [term for *_, term in ExtractedText.of(GIVEN).mentions()] == ["entity Q156736", "day 2026-02-01"]
 
 
 READ: dict[type[Model], tuple[type[Model], Model]] = {

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.deduplicator.comparison import MAX_WORDS, exact_hash, numbers_of, plain_number, words_of
+from services.deduplicator import comparison
+from services.deduplicator.comparison import MAX_WORDS, Remembered, form_of, hash_of, plain_number
 
 SENTENCE = "Chiến dịch hòa bình ở thủy điện bắt đầu lúc 6 giờ với 1.600 người, theo bà Thúy."
 
@@ -25,21 +26,24 @@ SENTENCE = "Chiến dịch hòa bình ở thủy điện bắt đầu lúc 6 gi�
     ],
 )
 def test_technical_differences_vanish(other: str) -> None:
-    assert words_of(other) == words_of(SENTENCE)
+    assert form_of(other).exact == form_of(SENTENCE).exact
+    assert form_of(other).words.tolist() == form_of(SENTENCE).words.tolist()
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("Ціни зросли на 12,5%.", ["ціни", "зросли", "на", "12_5"]),
-        ("Об этом сообщили 3 ноября.", ["об", "этом", "сообщили", "3", "ноября"]),
-        ("Quý trong quốc.", words_of("Qúy trong quốc.")),
-        ("", []),
-        ("!!! ...", []),
+        ("Ціни зросли на 12,5%.", "ціни зросли на 12_5"),
+        ("Об этом сообщили 3 ноября.", "об этом сообщили 3 ноября"),
+        ("Quý trong quốc – F-16.", form_of("Qúy trong quốc, f 16.").text),
+        ("", ""),
+        ("!!! ...", ""),
     ],
 )
-def test_words(text: str, words: list[str]) -> None:
-    assert words_of(text) == words
+def test_words(text: str, words: str) -> None:
+    form = form_of(text)
+    assert form.text == words
+    assert form.words.astype(">u8").tobytes() == b"".join(map(hash_of, words.split()))
 
 
 def test_furniture_is_left_out_by_its_shape() -> None:
@@ -48,40 +52,36 @@ def test_furniture_is_left_out_by_its_shape() -> None:
         "Cây cầu được sửa xong trước thời hạn hai tuần.\n\nHiện trường. Ảnh: AP\n\nVideo đang HOT\n\n"
         "Xe tải phải chờ thêm một tháng nữa.\n\nĐọc thêm: 5 điều cần biết về cây cầu\n"
     )
-    assert words_of(furnished) == words_of(prose)
+    assert form_of(furnished).text == form_of(prose).text
 
 
 def test_a_list_without_sentences_is_kept_whole() -> None:
     ticker = "08:10 còi báo động\n08:25 tiếng nổ\n08:40 hết báo động"
-    assert words_of(ticker) == [
-        "08",
-        "10",
-        "còi",
-        "báo",
-        "động",
-        "08",
-        "25",
-        "tiếng",
-        "nổ",
-        "08",
-        "40",
-        "hết",
-        "báo",
-        "động",
-    ]
+    assert form_of(ticker).text == "08 10 còi báo động 08 25 tiếng nổ 08 40 hết báo động"
 
 
 def test_numbers() -> None:
-    assert numbers_of(words_of("Bắn hạ 19 trong 26 UAV, giá tăng 4,5% lên 1.250 USD.")) == {"19", "26", "4_5", "1250"}
+    numbers = form_of("Bắn hạ 19 trong 26 UAV, giá tăng 4,5% lên 1.250 USD.").numbers
+    assert numbers.astype(">u8").tobytes() == b"".join(map(hash_of, ["19", "26", "4_5", "1250"]))
     assert plain_number("0.500") == "0_500"
 
 
 def test_work_is_bounded() -> None:
-    assert len(words_of("lửa " * 200_000)) <= MAX_WORDS
+    form = form_of("lửa-1 " * 200_000)
+    assert len(form.words) == form.text.count(" ") + 1 == MAX_WORDS
+    assert len(form.numbers) == MAX_WORDS / 2
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparison, "_REMEMBERED", 3)
+    lengths = Remembered(len)
+    assert [lengths[word] for word in ("a", "bb", "bb", "ccc", "dddd", "e" * 1000)] == [1, 2, 2, 3, 4, 1000]
+    assert lengths == {"dddd": 4}
 
 
 @given(st.text())
 def test_any_text_has_a_form_and_a_hash(text: str) -> None:
-    words = words_of(text)
-    assert all(words)
-    assert len(exact_hash(words)) == 32
+    form = form_of(text)
+    assert form.text.split() == form.text.split(" ") or not form.text
+    assert len(form.words) == len(form.text.split())
+    assert len(form.exact) == 32

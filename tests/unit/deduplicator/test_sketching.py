@@ -5,7 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from services.deduplicator.sketching import PERMUTATIONS, PHRASE_KEYS, features_of, sketch_words
+from services.deduplicator.comparison import Form, form_of
+from services.deduplicator.sketching import PERMUTATIONS, PHRASE_KEYS, features_of, sketch_form
 from shared.models import Sketch
 
 
@@ -14,8 +15,12 @@ def _words(count: int, seed: int = 1) -> list[str]:
     return [f"w{pick.randrange(10**6)}" for _ in range(count)]
 
 
+def _form(words: list[str]) -> Form:
+    return form_of(" ".join(words))
+
+
 def test_the_format_is_frozen() -> None:
-    sketch = sketch_words(["một", "hai", "ba", "bốn", "năm", "sáu", "bảy", "tám", "9", "10"], [("entity Q1", 7)])
+    sketch = sketch_form(form_of("một hai ba bốn năm sáu bảy tám 9 10"), [("entity Q1", 7)])
     assert sketch == Sketch(
         version=1,
         exact="90bfd86c1e15df70bdb65fcf97000522",
@@ -32,8 +37,8 @@ def test_the_signature_estimates_similarity(overlap: float) -> None:
     for seed in range(40):
         shared, size = int(600 * overlap / (1 + overlap)), 300
         common = _words(shared, seed)
-        one = features_of(sketch_words(common + _words(size - shared, seed + 1000), ()))
-        two = features_of(sketch_words(common + _words(size - shared, seed + 2000), ()))
+        one = features_of(sketch_form(_form(common + _words(size - shared, seed + 1000)), ()))
+        two = features_of(sketch_form(_form(common + _words(size - shared, seed + 2000)), ()))
         true = (shared - 2) / (2 * (size - 2) - (shared - 2))
         errors.append(float((one.signature == two.signature).mean()) - true)
     assert abs(float(np.mean(errors))) < 0.02
@@ -42,18 +47,18 @@ def test_the_signature_estimates_similarity(overlap: float) -> None:
 
 def test_an_excerpt_shares_keys_with_the_whole() -> None:
     whole = _words(400)
-    excerpt = features_of(sketch_words(whole[100:220], ()))
-    assert set(excerpt.keys.tolist()) & set(features_of(sketch_words(whole, ())).keys.tolist())
+    excerpt = features_of(sketch_form(_form(whole[100:220]), ()))
+    assert set(excerpt.keys.tolist()) & set(features_of(sketch_form(_form(whole), ())).keys.tolist())
 
 
 def test_other_texts_share_no_keys() -> None:
-    one, two = (features_of(sketch_words(_words(300, seed), ())) for seed in (1, 2))
+    one, two = (features_of(sketch_form(_form(_words(300, seed)), ())) for seed in (1, 2))
     assert not set(one.keys.tolist()) & set(two.keys.tolist())
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 5, 6, 7, 600, 20_000])
 def test_every_length_has_a_sketch(count: int) -> None:
-    features = features_of(sketch_words(_words(count), [("name x", 3)]))
+    features = features_of(sketch_form(_form(_words(count)), [("name x", 3)]))
     assert len(features.signature) == PERMUTATIONS
     assert len(features.keys) == (PHRASE_KEYS if count else 0)
     assert len(features.terms) == 1
@@ -62,7 +67,7 @@ def test_every_length_has_a_sketch(count: int) -> None:
 
 def test_repetition_changes_nothing_but_the_seam() -> None:
     words = _words(1500)
-    once, twice = (features_of(sketch_words(text, ())) for text in (words, words * 2))
+    once, twice = (features_of(sketch_form(_form(text), ())) for text in (words, words * 2))
     assert float((once.signature == twice.signature).mean()) > 0.95
     assert twice.shingles == once.shingles + 2
 
@@ -72,6 +77,6 @@ def test_repetition_changes_nothing_but_the_seam() -> None:
     [{"version": 2}, {"signature": "AAAA"}, {"signature": "%%%%"}, {"keys": "AAAA"}, {"exact": "xyz"}],
 )
 def test_damage_is_refused(damage: dict[str, object]) -> None:
-    sketch = sketch_words(_words(20), ()).model_copy(update=damage)
+    sketch = sketch_form(_form(_words(20)), ()).model_copy(update=damage)
     with pytest.raises(ValueError):
         features_of(sketch)
