@@ -1,16 +1,15 @@
 """Texts as numpy arrays of code points: what kind each character is, by one table, and the runs of characters of a kind.
 
-Three times as fast as `re` for cutting a text into words, with the same answers (tests hold the two against each other).
+Three times as fast as `re` for cutting names and numbers out of a text, with the same answers (tests hold the two together).
 """
 
 import re
 import sys
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-WORD: Final = 1
 DIGIT: Final = 2
 LETTER: Final = 4
 CAPITAL: Final = 8
@@ -30,7 +29,6 @@ Places = npt.NDArray[np.int64]
 
 _CAPITALS: Final = "".join(filter(str.isupper, map(chr, (*range(0x530), *range(0x1E00, 0x1F00)))))
 _PATTERNS: Final = (
-    (WORD, r"\w+"),
     (DIGIT, r"\d+"),
     (LETTER, r"[^\W\d_]+"),
     (CAPITAL, f"[{_CAPITALS}]+"),
@@ -57,11 +55,6 @@ _TABLE: Final = _table()
 def codes_of(text: str) -> Codes:
     """Return the code points of a text."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
-
-
-def text_of(codes: npt.NDArray[Any]) -> str:
-    """Return the text with these code points."""
-    return codes.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
 
 
 def kinds_of(codes: Codes) -> Kinds:

@@ -39,7 +39,7 @@ _TONE: Final = re.compile("o[àáảãạèéẻẽẹ]|u[ỳýỷỹỵ]")
 
 _REMEMBERED: Final = 1 << 16
 _REMEMBERED_LETTERS: Final = 32
-"""Longer pieces are hardly ever seen again; without them what is remembered stays below 20 MB."""
+"""Longer pieces are hardly ever seen again; without them what is remembered takes some 20 MB."""
 _HASHED: Final = np.dtype([("hash", ">u8"), ("is_number", "?")])
 
 Hashes = npt.NDArray[np.uint64]
