@@ -272,7 +272,9 @@ def _range(reading: Reading, anchors: Anchors) -> Period:
 def _lend(left: Reading, right: Reading) -> tuple[Reading, Reading]:
     """Return both ends of a range, each completed with what only the other says."""
     lent = {name: right.fields[name] for name in _GIVEN if name in right.fields and _lacks(left, name)}
-    back = {name: left.fields[name] for name in ("month", "year", "years") if name in left.fields and _lacks(right, name)}
+    back = {
+        name: left.fields[name] for name in ("month", "year", "years") if name in left.fields and _lacks(right, name)
+    }
     left_value = "date" if left.value == "bare_day" else left.value
     return (
         replace(left, value=left_value, fields={**lent, **left.fields}),
