@@ -17,7 +17,7 @@ setup: $(STAMP)  ## make .venv from the locked dependencies (hashes verified)
 $(STAMP): deploy/requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r deploy/requirements-dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -55,9 +55,9 @@ bench: setup  ## measure speed and memory, written into docs/benchmarks.md
 
 lock: setup  ## resolve the dependencies anew and lock them with hashes
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade \
-		pyproject.toml -o deploy/requirements.lock
+		--extra names pyproject.toml -o deploy/requirements.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		-c deploy/requirements.lock --extra local --extra dev pyproject.toml -o deploy/requirements-dev.lock
+		-c deploy/requirements.lock --extra local --extra names --extra dev pyproject.toml -o deploy/requirements-dev.lock
 
 format: setup  ## format the code
 	$(BIN)/ruff format .

@@ -63,6 +63,10 @@ class Settings(BaseSettings):
     config_dir: Path = Field(
         default=Path("deploy/config"), description="folder of feeds.yaml, watchlist.yaml and aliases/"
     )
+    name_taggers: bool = Field(
+        default=False,
+        description="find names that no rule covers by trained taggers, where a language has one (Russian)",
+    )
     data_dir: Path = Field(
         default=Path(".frontwire"), description="folder of this machine's state: engines, tables, logs"
     )

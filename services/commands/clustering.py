@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from shared.ids import article_id_for_link, trace_id_for
 from shared.models import ExtractedArticle, RawArticle, Source
+from shared.settings import Settings
 
 Row = dict[str, Any]
 Prepare = Callable[[Row], list[tuple[str, ExtractedArticle]]]
@@ -15,17 +15,18 @@ Prepare = Callable[[Row], list[tuple[str, ExtractedArticle]]]
 FETCHED_AT = datetime(2100, 1, 1, tzinfo=UTC)
 
 
-def make_prepare(config_dir: Path) -> Prepare:
+def make_prepare(settings: Settings) -> Prepare:
     """Return the function that cleans, splits and annotates one document {id, published, url, title, body}.
 
     It gives (name, article) for each part: the document's id, or `<id>#<part>` for a glued one.
     """
-    from services.extractor.entities import load_knowledge
+    from services.extractor.entities import load_knowledge, load_taggers
     from services.extractor.transform import extract
     from services.normaliser.rules import load_rules
     from services.normaliser.transform import normalise
 
-    rules, knowledge = load_rules([config_dir / "rules"]), load_knowledge(config_dir)
+    rules = load_rules([settings.config_dir / "rules"])
+    knowledge = load_knowledge(settings.config_dir, taggers=load_taggers(settings.name_taggers))
 
     def prepare(row: Row) -> list[tuple[str, ExtractedArticle]]:
         raw = _raw_article(row)

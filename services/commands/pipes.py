@@ -67,9 +67,10 @@ def annotate() -> None:
     Reads {id, lang?, published?, text} a line, writes {id, mentions, entities} with code-point offsets.
     """
     from services.extractor.annotate import annotate_document
-    from services.extractor.entities import load_knowledge
+    from services.extractor.entities import load_knowledge, load_taggers
 
-    knowledge = load_knowledge(load_settings().config_dir)
+    settings = load_settings()
+    knowledge = load_knowledge(settings.config_dir, taggers=load_taggers(settings.name_taggers))
     write_rows(_guarded(lambda row: annotate_document(row, knowledge)))
 
 
@@ -83,5 +84,5 @@ def cluster() -> None:
     from services.commands.clustering import make_prepare
     from services.deduplicator.cluster import cluster_articles
 
-    prepare = make_prepare(load_settings().config_dir)
+    prepare = make_prepare(load_settings())
     write_rows(cluster_articles(pair for pairs in _guarded(prepare) for pair in pairs))

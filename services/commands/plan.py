@@ -29,8 +29,9 @@ def alias(file: Path, articles: Path | None, limit: int, examples: int, as_json:
 
     FILE stands for the file of the same name in the configuration's aliases folder, or is added to it when there is none.
     """
-    from services.extractor.entities import load_knowledge
+    from services.extractor.entities import load_knowledge, load_taggers
 
     settings = load_settings()
-    before, after = load_knowledge(settings.config_dir), load_knowledge(settings.config_dir, aliases=file)
+    folder, taggers = settings.config_dir, load_taggers(settings.name_taggers)
+    before, after = load_knowledge(folder, taggers=taggers), load_knowledge(folder, aliases=file, taggers=taggers)
     Trial(settings, articles, limit, examples, as_json).show(before, after)

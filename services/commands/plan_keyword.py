@@ -89,11 +89,11 @@ def _past_of_articles(change: "Change", rows: Iterable[Row]) -> Past | None:
 
 def _try_matches(file: Path, trial: Trial) -> None:
     """Show the matches in past articles that the keywords of a file would add and remove."""
-    from services.extractor.entities import load_knowledge
+    from services.extractor.entities import load_knowledge, load_taggers
     from services.extractor.watchlist import Watchlist
 
-    config = trial.settings.config_dir
-    before, proposed = load_knowledge(config), load_knowledge(config, watchlist=file)
+    config, taggers = trial.settings.config_dir, load_taggers(trial.settings.name_taggers)
+    before, proposed = load_knowledge(config, taggers=taggers), load_knowledge(config, watchlist=file)
     keywords = merged(
         WatchlistFile(keywords=before.watchlist.keywords), WatchlistFile(keywords=proposed.watchlist.keywords)
     )

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from services.extractor.entities import knowledge_files, load_knowledge
+from services.extractor.entities import knowledge_files, load_knowledge, load_taggers
 from services.extractor.transform import extract
 from shared import faust_runner
 from shared.models import NormalisedArticle
@@ -16,9 +16,9 @@ STAGE: Final = "extractor"
 
 
 def extractor_stage(settings: Settings) -> Stage[NormalisedArticle]:
-    """Return the stage with the alias sets and the watchlist, which are followed while it runs."""
-    folder = settings.config_dir
-    knowledge = Reloading("knowledge", lambda: load_knowledge(folder), lambda: knowledge_files(folder))
+    """Return the stage with the alias sets and the watchlist, which are followed while it runs, and the taggers if wanted."""
+    folder, taggers = settings.config_dir, load_taggers(settings.name_taggers)
+    knowledge = Reloading("knowledge", lambda: load_knowledge(folder, taggers=taggers), lambda: knowledge_files(folder))
     return Stage(
         STAGE,
         ARTICLES_NORMALISED,

@@ -8,7 +8,8 @@ import regex
 
 from services.extractor.entities.context import opens_sentence
 from services.extractor.entities.document import Document, Span
-from services.extractor.entities.runs import Run, cue_before, cue_of_list, free_runs
+from services.extractor.entities.persons import stem_slug
+from services.extractor.entities.runs import Run, cue_before, cue_of_list, free_runs, is_quoted_body
 from services.extractor.entities.slugs import slug
 from services.extractor.entities.tables import read_table
 from services.extractor.entities.weapons import is_designation
@@ -83,7 +84,8 @@ def _named(document: Document, run: Run, kind: EntityType) -> Span:
     name = run.text(document)
     if kind is EntityType.WEAPON:
         return _weapon(document, run)
-    return Span(run.start, run.end, kind, f"{kind.value.lower()}:{slug(name)}", name, "class-word", name)
+    identifier = stem_slug(name) if document.language in ("ru", "uk") else slug(name)
+    return Span(run.start, run.end, kind, f"{kind.value.lower()}:{identifier}", name, "class-word", name)
 
 
 def _weapon(document: Document, run: Run) -> Span:
@@ -149,6 +151,8 @@ def _kind(document: Document, run: Run) -> EntityType | None:
     cue = cue_before(document, run.start) or cue_of_list(document, run.start)
     if cue is not None and cue.kind in _KINDS:
         return _KINDS[cue.kind]
+    if cue is not None and cue.kind == "PERSON" and is_quoted_body(document, run):
+        return EntityType.ORG
     quoted = document.text[run.end : run.end + 1] in _CLOSING
     if opens_sentence(document.text, run.start) and not quoted:
         return None

@@ -1,4 +1,4 @@
-"""All entity rules in order: known names first, then what the words around a name say about it."""
+"""All entity rules in order: known names first, then what the words around a name say about it, then a trained tagger."""
 
 from dataclasses import dataclass
 
@@ -9,6 +9,7 @@ from services.extractor.entities.document import Document
 from services.extractor.entities.knowledge import Knowledge
 from services.extractor.entities.persons import name_persons
 from services.extractor.entities.slavic import name_slavic_bodies
+from services.extractor.entities.taggers import name_by_tagger
 from services.extractor.entities.texts import align
 from services.extractor.entities.weapons import name_weapons
 from shared.models import EntityType
@@ -42,6 +43,7 @@ def find_entities(text: str, *, language: str, knowledge: Knowledge) -> list[Fou
     name_persons(document, knowledge.people)
     name_by_cues(document)
     bind_brackets(document)
+    name_by_tagger(document, knowledge.taggers.get(language))
     return [
         Found(start, end, text[start:end], span.type, span.canonical, span.label, span.rule, span.alias)
         for span in document.in_order()

@@ -48,6 +48,7 @@ class Grammar:
     abbreviations: frozenset[str]
     no_surnames: frozenset[str]
     descriptors: frozenset[str]
+    callsigns: frozenset[str]
 
     def is_vietnamese_given(self, word: str) -> bool:
         """Return whether a word can be a syllable of a Vietnamese name: listed, or capitalised with Vietnamese marks."""
@@ -70,7 +71,8 @@ def read_grammar() -> Grammar:
     surnames, middle, given = (frozenset(names["vietnamese"][part]) for part in ("surnames", "middle", "given"))
     openers = frozenset(word for words in names["openers"].values() for word in words)
     cues = (*_cues(), *_institutions(), *_first_names(names["first"]))
-    lists = (names["abbreviations"], names["no_surnames"], read_table("cues.yaml")["descriptors"])
+    words = read_table("cues.yaml")
+    lists = (names["abbreviations"], names["no_surnames"], words["descriptors"], words["callsigns"])
     return Grammar(cues, surnames | middle, surnames, given, openers, *map(_words, lists))
 
 

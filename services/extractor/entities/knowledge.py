@@ -17,6 +17,7 @@ from services.extractor.entities.persons import person_key
 from services.extractor.entities.places import Place, Territory, read_places, read_territories
 from services.extractor.entities.sets import AliasFile, AliasSet, Context, alias_files
 from services.extractor.entities.tables import quick_load
+from services.extractor.entities.tagging import Taggers
 from services.extractor.entities.weapons import base_of
 from services.extractor.watchlist import Watchlist, load_watchlist
 from shared.models import EntityType
@@ -25,12 +26,14 @@ from shared.yaml_config import ConfigError, Problem, line_of, read_text
 
 ALIASES: Final = "aliases"
 
+_NO_TAGGERS: Final[Taggers] = {}
+
 _Located = tuple[Path, int, AliasSet]
 
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What the extractor knows about names; `content_hash` tells two states of the operator's files apart."""
+    """What the extractor knows about names; `content_hash` tells two states of the operator's files and taggers apart."""
 
     lexicon: Lexicon
     grammar: Grammar
@@ -39,6 +42,7 @@ class Knowledge:
     people: dict[str, tuple[str, str]]
     weapons: dict[str, tuple[str, str]]
     content_hash: str
+    taggers: Taggers
 
 
 def knowledge_files(config_dir: Path) -> list[Path]:
@@ -46,15 +50,18 @@ def knowledge_files(config_dir: Path) -> list[Path]:
     return [*alias_files(config_dir / ALIASES), config_dir / WATCHLIST]
 
 
-def load_knowledge(config_dir: Path, *, aliases: Path | None = None, watchlist: Path | None = None) -> Knowledge:
+def load_knowledge(
+    config_dir: Path, *, aliases: Path | None = None, watchlist: Path | None = None, taggers: Taggers = _NO_TAGGERS
+) -> Knowledge:
     """Return the knowledge of a configuration folder.
 
     `aliases` is read instead of the folder's alias file of the same name (or beside them), `watchlist` instead of its watchlist.
+    `taggers` find by language what no rule covers.
     Raises `ConfigError` with everything that is wrong in the files.
     """
     paths = {path.name: path for path in (*alias_files(config_dir / ALIASES), *([aliases] if aliases else ()))}
     with _no_collection():
-        return _load([paths[name] for name in sorted(paths)], watchlist or config_dir / WATCHLIST)
+        return _load([paths[name] for name in sorted(paths)], watchlist or config_dir / WATCHLIST, taggers)
 
 
 @contextmanager
@@ -69,7 +76,7 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _load(alias_paths: Sequence[Path], watchlist_path: Path) -> Knowledge:
+def _load(alias_paths: Sequence[Path], watchlist_path: Path, taggers: Taggers) -> Knowledge:
     files, problems = _read(alias_paths)
     located = [(path, number, item) for path, file in files for number, item in enumerate(file.sets)]
     contexts = {name: context for _, file in files for name, context in file.contexts.items()}
@@ -88,7 +95,8 @@ def _load(alias_paths: Sequence[Path], watchlist_path: Path) -> Knowledge:
         countries=_countries(sets),
         people=_people(sets),
         weapons=_weapons(sets),
-        content_hash=_content_hash([*alias_paths, watchlist_path]),
+        content_hash=_content_hash([*alias_paths, watchlist_path], taggers),
+        taggers=taggers,
     )
 
 
@@ -209,8 +217,10 @@ def _weapons(sets: Iterable[AliasSet]) -> dict[str, tuple[str, str]]:
     }
 
 
-def _content_hash(paths: Iterable[Path]) -> str:
+def _content_hash(paths: Iterable[Path], taggers: Taggers) -> str:
     digest = hashlib.sha256()
     for path in paths:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    for language, tagger in sorted(taggers.items()):
+        digest.update(f"{language}={tagger.name}".encode() + b"\0")
     return digest.hexdigest()[:12]

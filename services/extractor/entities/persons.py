@@ -1,6 +1,6 @@
 """Persons: by title, first name or initials, and their surnames later in the same article."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from typing import Final
 
@@ -8,8 +8,8 @@ import regex
 
 from services.extractor.entities.context import opens_sentence
 from services.extractor.entities.document import Document, Span
-from services.extractor.entities.runs import Run, cue_before, free_runs
-from services.extractor.entities.slugs import key
+from services.extractor.entities.runs import Run, cue_before, free_runs, is_quoted_body
+from services.extractor.entities.slugs import key, slug
 from services.extractor.entities.tables import read_table
 from shared.models import EntityType
 
@@ -40,18 +40,31 @@ def name_persons(document: Document, people: People) -> None:
     full = [run for run in runs if len(run.words) > 1 and _is_person(document, run)]
     for run in full:
         document.add(_full_name(document, run, people))
+    surnames = name_again(document, runs)
+    for run in runs:
+        if len(run.words) == 1 and document.is_free(run.start, run.end) and _leads_to_person(document, run):
+            document.add(_single_name(document, run))
+    for span in document.in_order():
+        if not span.sure and (known := surnames.get(stem(document.text[span.start : span.end]))) is not None:
+            document.add(_again(document, Run(span.start, span.end, ()), known))
+
+
+def name_again(document: Document, runs: Iterable[Run]) -> dict[str, Span]:
+    """Add the free runs that are the name or surname of a person named in full; return those persons by their stems.
+
+    The word that opens a sentence may be in front: "Позже Лапшова".
+    """
     surnames = _surnames(document)
     for run in runs:
         if not document.is_free(run.start, run.end):
             continue
         known = surnames.get(" ".join(map(stem, run.words)))
+        if known is None and len(run.words) > 1 and opens_sentence(document.text, run.start):
+            run = Run(run.start + len(run.words[0]) + 1, run.end, run.words[1:])
+            known = surnames.get(" ".join(map(stem, run.words)))
         if known is not None and not _is_homonym(document, run):
             document.add(_again(document, run, known))
-        elif len(run.words) == 1 and _leads_to_person(document, run):
-            document.add(_single_name(document, run))
-    for span in document.in_order():
-        if not span.sure and (known := surnames.get(stem(document.text[span.start : span.end]))) is not None:
-            document.add(_again(document, Run(span.start, span.end, ()), known))
+    return surnames
 
 
 def _is_homonym(document: Document, run: Run) -> bool:
@@ -68,6 +81,15 @@ def _is_homonym(document: Document, run: Run) -> bool:
 def stem(word: str) -> str:
     """Return what the case forms and spellings of a surname have in common."""
     return _FLEETING.sub(r"\1", _ENDING.sub("", key(word)))
+
+
+def stem_slug(name: str) -> str:
+    """Return the case forms' and spellings' common part of a name of any kind, for ids.
+
+    >>> stem_slug("Приволжского аэроклуба") == stem_slug("Приволжский аэроклуб")
+    True
+    """
+    return slug("-".join(filter(None, map(stem, name.split(" ")))))
 
 
 def person_key(name: str) -> str:
@@ -222,7 +244,7 @@ def _leads_to_person(document: Document, run: Run) -> bool:
     if len(run.words[0]) == 1 and document.shouted(run.start, run.end):
         return False
     cue = cue_before(document, run.start)
-    if cue is None or cue.kind not in ("PERSON", "ADDRESS"):
+    if cue is None or cue.kind not in ("PERSON", "ADDRESS") or is_quoted_body(document, run):
         return False
     word, grammar = run.words[0], document.grammar
     syllable = document.language == "vi" and len(run.words) == 1 and grammar.is_vietnamese_given(word)
@@ -263,6 +285,11 @@ def _surnames(document: Document) -> dict[str, Span]:
             found.setdefault(" ".join(words), span)
             found.setdefault(words[-1], span)
     return found
+
+
+def person_slug(document: Document, name: str) -> str:
+    """Return the id of a person nobody listed; one of a single word holds in this article only."""
+    return _slug_of(name) if " " in name else _private_slug(document, name)
 
 
 def _slug_of(name: str) -> str:

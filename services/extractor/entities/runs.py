@@ -96,6 +96,16 @@ def _is_title(document: Document, word: Capital, cue: Cue) -> bool:
     return word.text not in document.grammar.vietnamese_names and word.text not in document.grammar.vietnamese_given
 
 
+def is_quoted_body(document: Document, run: Run) -> bool:
+    """Return whether «» hold just this run: a body in Russian and Ukrainian ("сообщил «Гамбиту»"), unless it is a call sign."""
+    if document.language not in ("ru", "uk"):
+        return False
+    if document.text[run.start - 1 : run.start] != "«" or document.text[run.end : run.end + 1] != "»":
+        return False
+    word = document.folded[: run.start - 2].rpartition(" ")[2]
+    return word not in document.grammar.callsigns
+
+
 def cue_before(document: Document, start: int) -> Cue | None:
     """Return the left cue that leads to a name at `start`, over countries, organisations, brackets and "của" in between."""
     position = _touching(document.text, start)

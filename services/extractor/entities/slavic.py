@@ -9,8 +9,7 @@ import regex
 from services.extractor.entities.bodies import Countries, institution_at
 from services.extractor.entities.context import opens_sentence
 from services.extractor.entities.document import Document, Span
-from services.extractor.entities.persons import stem
-from services.extractor.entities.slugs import slug
+from services.extractor.entities.persons import stem_slug
 from services.extractor.entities.tables import read_table
 from shared.models import EntityType
 
@@ -143,6 +142,4 @@ def _over_country(document: Document, end: int) -> int:
 
 def _add(document: Document, start: int, end: int) -> None:
     name = document.text[start:end]
-    head, _, rest = name.partition(" ")
-    identifier = "-".join(filter(None, (stem(head), *(stem(word) for word in rest.split(" ")))))
-    document.add(Span(start, end, EntityType.ORG, f"org:{slug(identifier)}", name, "agency", name))
+    document.add(Span(start, end, EntityType.ORG, f"org:{stem_slug(name)}", name, "agency", name))

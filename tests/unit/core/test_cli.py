@@ -152,7 +152,7 @@ def test_wrong_documents_on_standard_input(
     command: str, stdin: bytes, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("services.normaliser.rules.load_rules", lambda _: shipped_rules())
-    monkeypatch.setattr("services.extractor.entities.load_knowledge", lambda _: shipped_knowledge())
+    monkeypatch.setattr("services.extractor.entities.load_knowledge", lambda *_, **__: shipped_knowledge())
     ran = Ran([command], capsys, stdin)
     assert ran.code == 1
     assert ran.err.startswith(said)
