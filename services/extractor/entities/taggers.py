@@ -39,9 +39,11 @@ def load_taggers(wanted: bool) -> Taggers:
 
 def name_by_tagger(document: Document, tagger: Tagger | None) -> None:
     """Add the names that a tagger sees where no rule has found any, and the same names where it does not see them."""
-    runs = list(free_runs(document)) if tagger else []
-    sentences = list(_uncovered(document, runs))
-    if tagger is None or not sentences:
+    if tagger is None:
+        return
+    runs = list(free_runs(document))
+    sentences = list(_uncovered(document, runs, tagger))
+    if not sentences:
         return
     known = {
         (span.type, stem_slug(document.text[span.start : span.end])): span
@@ -63,17 +65,12 @@ def name_by_tagger(document: Document, tagger: Tagger | None) -> None:
             document.add(replace(again, start=run.start, end=run.end, alias=run.text(document)))
 
 
-def _uncovered(document: Document, runs: Sequence[Run]) -> Iterator[tuple[int, int]]:
-    """Yield start and end of the sentences with a run that does more than open them, outside of headlines in capitals."""
+def _uncovered(document: Document, runs: Sequence[Run], tagger: Tagger) -> Iterator[tuple[int, int]]:
+    """Yield start and end of the sentences with a run that may be a name, outside of headlines in capitals."""
     starts = iter(
         run.start
         for run in runs
-        if (
-            len(run.words) > 1
-            or not opens_sentence(document.text, run.start)
-            or _is_quoted(document.text, run.start, run.end)
-        )
-        and not document.shouted(run.start, run.end)
+        if not _is_doubtful(document, run.start, run.end, tagger) and not document.shouted(run.start, run.end)
     )
     run_start = next(starts, None)
     for start, end in _sentences(document.text) if run_start is not None else ():
@@ -93,9 +90,17 @@ def _sentences(text: str) -> Iterator[tuple[int, int]]:
     yield start, len(text)
 
 
-def _is_quoted(text: str, start: int, end: int) -> bool:
-    """Return whether quotation marks hold just this, which makes it a name, not the opening of a quotation."""
-    return text[start - 1 : start] in _QUOTES and text[end : end + 1] in _QUOTES
+def _is_doubtful(document: Document, start: int, end: int, tagger: Tagger) -> bool:
+    """Return whether this is a single word that opens a sentence, is an ordinary one, too, or a first name.
+
+    Quotation marks around just this word make it a name.
+    """
+    text = document.text
+    if " " in text[start:end] or (text[start - 1 : start] in _QUOTES and text[end : end + 1] in _QUOTES):
+        return False
+    if opens_sentence(text, start) or (start, end) in document.cues.first_names:
+        return True
+    return tagger.knows(document.folded[start:end])
 
 
 def _places(
@@ -112,7 +117,7 @@ def _places(
 
 
 def _may_name(document: Document, start: int, end: int, kind: EntityType, runs: Iterable[Run], tagger: Tagger) -> bool:
-    """Return whether a tagger may name this: free, in a run of capitalised words, no lone first name or ordinary word.
+    """Return whether a tagger may name this: free, in a run of capitalised words, beyond doubt.
 
     What the alias sets know but refuse here, by its context, is refused from a tagger, too.
     """
@@ -120,10 +125,8 @@ def _may_name(document: Document, start: int, end: int, kind: EntityType, runs: 
         return False
     if not any(run.start < end and start < run.end for run in runs):
         return False
-    if " " not in document.text[start:end] and not _is_quoted(document.text, start, end):
-        first = (start, end) in document.cues.first_names
-        if first or tagger.knows(document.folded[start:end]) or opens_sentence(document.text, start):
-            return False
+    if _is_doubtful(document, start, end, tagger):
+        return False
     at = (start, end)
     return not any(name.meaning.type is kind for hit in document.hits if hit[:2] == at for name in hit.names)
 

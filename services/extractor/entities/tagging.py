@@ -22,7 +22,10 @@ class Tagger(Protocol):
         """What was trained, and its version."""
 
     def tag(self, sentences: Sequence[str]) -> Iterable[Sequence[Tagged]]:
-        """Return the names of each sentence, in the order given: several at once cost less than one by one."""
+        """Return the names of each sentence, in the order given: several at once cost less than one by one.
+
+        None is empty.
+        """
 
     def knows(self, word: str) -> bool:
         """Return whether a word, in lower case, is in its vocabulary: perhaps an ordinary one."""

@@ -158,3 +158,30 @@ def test_any_text_gives_ordered_mentions(text: str, knowledge: Knowledge) -> Non
 def test_names_by_what_stands_around_them(text: str, language: str, expected: list[str], knowledge: Knowledge) -> None:
     found = [identifier for _, identifier in ids(text, knowledge, language)]
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        ("Об этом рассказал «Трасе».", "ru", [("Трасе", "ORG")]),
+        ("Представитель «Гидротруба» не ответил.", "ru", [("Гидротруба", "ORG")]),
+        ("Речник «Дністерводу» мовчить.", "uk", [("Дністерводу", "ORG")]),
+        ("Ночью боец «Кедр» сбил цель.", "ru", [("Кедр", "PERSON")]),
+        ("Вночі комбат «Явір» вийшов.", "uk", [("Явір", "PERSON")]),
+    ],
+)
+def test_chevrons_hold_a_body_or_a_call_sign(
+    text: str, language: str, expected: list[tuple[str, str]], knowledge: Knowledge
+) -> None:
+    assert [(item.text, item.type.value) for item in find(text, knowledge, language)] == expected
+
+
+def test_a_surname_is_known_behind_the_word_that_opens_its_sentence(knowledge: Knowledge) -> None:
+    found = ids("Выступил депутат Семён Бурдуков. Позже Бурдуков уехал.", knowledge, "ru")
+    assert [surface for surface, _ in found] == ["Семён Бурдуков", "Бурдуков"]
+    assert len({identifier for _, identifier in found}) == 1
+
+
+def test_case_forms_behind_class_words_share_an_id(knowledge: Knowledge) -> None:
+    found = ids("В деревне Хлопуновка тихо. Из деревни Хлопуновки вышли. В компании «Трастеле» обыск.", knowledge, "ru")
+    assert [identifier for _, identifier in found] == ["loc:khlopunovk", "loc:khlopunovk", "org:trastel"]
