@@ -78,7 +78,10 @@ class Inflections(Generic[P]):
 
 def _match(text: str, start: int, name: str, kind: EntityType, language: str, shouted: bool) -> int:
     """Return where a case form of a name that starts here ends, or 0."""
-    for form in _forms_of(name, kind, language):
+    forms = _forms_of(name, kind, language)
+    if not (shouted or text.startswith(forms, start)):
+        return 0
+    for form in forms:
         end = start + len(form)
         piece = text[start:end]
         if (piece == form or (shouted and piece == form.upper())) and not text[end : end + 1].isalnum():

@@ -16,6 +16,7 @@ from shared.models import EntityType
 _MODEL: Final = "slovnet_ner_news_v1"
 _EMBEDDING: Final = "news_v1_1B_250K_300d_100q"
 _TYPES: Final = {"LOC": EntityType.LOC, "ORG": EntityType.ORG, "PER": EntityType.PERSON}
+_AT_ONCE: Final = 16  # sentences: 0.8 ms each, against 2 ms one by one
 _HEADER: Final = 4  # numbers: vectors, dimensions, parts of a vector, centroids of a part
 
 
@@ -47,7 +48,7 @@ def load_russian() -> RussianTagger:
     from threadpoolctl import threadpool_limits
 
     folder = Path(str(distribution("natasha").locate_file("natasha/data")))
-    model = NER.load(str(folder / f"model/{_MODEL}.tar"))
+    model = NER.load(str(folder / f"model/{_MODEL}.tar"), batch_size=_AT_ONCE)
     model.navec(_embedding(folder / f"emb/navec_{_EMBEDDING}.tar"))
     threadpool_limits(limits=1, user_api="blas")
     return RussianTagger(model)
