@@ -185,3 +185,15 @@ def test_a_surname_is_known_behind_the_word_that_opens_its_sentence(knowledge: K
 def test_case_forms_behind_class_words_share_an_id(knowledge: Knowledge) -> None:
     found = ids("В деревне Хлопуновка тихо. Из деревни Хлопуновки вышли. В компании «Трастеле» обыск.", knowledge, "ru")
     assert [identifier for _, identifier in found] == ["loc:khlopunovk", "loc:khlopunovk", "org:trastel"]
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Переправа разрушена, пишет Khlopun Gazetteer.", "ru"),
+        ("По данным Khlopun Gazetteer, мост разрушен.", "ru"),
+        ("Міст зруйновано, повідомляє Khlopun Gazetteer.", "uk"),
+    ],
+)
+def test_latin_names_behind_words_of_sources(text: str, language: str, knowledge: Knowledge) -> None:
+    assert ids(text, knowledge, language) == [("Khlopun Gazetteer", "org:khlopun-gazetteer")]

@@ -69,11 +69,11 @@ def tagged(found: Iterable[Found]) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("Партию принял завод «Волготрест», счета закрыты.", [("Волготрест", "ORG", "org:volgotrest")]),
+        ("Партию принял склад «Волготрест», счета закрыты.", [("Волготрест", "ORG", "org:volgotrest")]),
         ("Отряд вышел из Хпаана к реке.", [("Хпаана", "LOC", "loc:khpan")]),
         ("Их встретил Тхаунг Мьинт.", [("Тхаунг Мьинт", "PERSON", "person:tkhaung-mint")]),
         ("Снимки выложил Myitkyina Watch, место не названо.", [("Myitkyina Watch", "ORG", "org:mitkin-vatch")]),
-        ("В порту стоит судно фирмы «Ингосудно», команду сняли.", [("Ингосудно", "ORG", "org:ingosudn")]),
+        ("В порту стоит судно холдинга «Ингосудно», команду сняли.", [("Ингосудно", "ORG", "org:ingosudn")]),
     ],
 )  # fmt: skip
 def test_names_that_no_rule_covers(
