@@ -48,13 +48,15 @@ def logs_as_before() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def engines() -> Iterator[Settings]:
+def engines(pytestconfig: pytest.Config) -> Iterator[Settings]:
     """Real Kafka and Elasticsearch on free ports, with data of their own that is deleted at the end."""
+    is_long = pytestconfig.getoption("markexpr") == "prove"
     with tempfile.TemporaryDirectory(prefix="frontwire-tests-", ignore_cleanup_errors=True) as folder:
         settings = load_settings(
             data_dir=Path(folder),
             kafka_bootstrap=f"127.0.0.1:{free_port()}",
             elasticsearch_url=f"http://127.0.0.1:{free_port()}",
+            engine_java_options="" if is_long else local_engines.SHORT_RUN,
         )
         local = engine_settings(settings)
         local_engines.start(local)

@@ -70,6 +70,7 @@ def demo(
             "config_dir": data / "config",
             "kafka_bootstrap": f"127.0.0.1:{kafka_port}",
             "elasticsearch_url": f"http://127.0.0.1:{elasticsearch_port}",
+            "engine_java_options": base.engine_java_options or local_engines.SHORT_RUN,
         }
     )
     local = engine_settings(settings)

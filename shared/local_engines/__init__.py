@@ -4,6 +4,7 @@ from shared.local_engines.engines import kill, reset, start, start_engine, statu
 from shared.local_engines.lock import default_repository
 from shared.local_engines.model import (
     ENGINE_NAMES,
+    SHORT_RUN,
     EngineError,
     EngineName,
     Engines,
@@ -14,6 +15,7 @@ from shared.local_engines.process import free_port
 
 __all__ = [
     "ENGINE_NAMES",
+    "SHORT_RUN",
     "EngineError",
     "EngineName",
     "EngineSettings",

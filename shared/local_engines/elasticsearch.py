@@ -37,7 +37,7 @@ def prepare(files: list[Path], place: Place) -> Launch:
     (config / "elasticsearch.yml").write_text(text, encoding="utf-8")
     shutil.copyfile(TEMPLATES / "elasticsearch" / "log4j2.properties", config / "log4j2.properties")
     settings = {key: str(value) for key, value in YAML(typ="safe").load(text).items()}
-    options = [*java_options("elasticsearch/jvm.options", place), f"-XX:MaxDirectMemorySize={place.heap_mb // 2}m"]
+    options = [f"-XX:MaxDirectMemorySize={place.heap_mb // 2}m", *java_options("elasticsearch/jvm.options", place)]
     modules = ["--module-path", str(program / "lib"), "--add-modules=jdk.net", "--add-modules=ALL-MODULE-PATH"]
     command = [str(place.java), *options, *modules, "-m", _MAIN]
     return Launch(command, program, server_arguments(settings, config, log))

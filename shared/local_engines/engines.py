@@ -182,7 +182,8 @@ def _launch(settings: EngineSettings, name: EngineName, console: Console) -> Non
     shutil.rmtree(home / "tmp")
     (home / "tmp").mkdir()
     give(home, user)
-    place = Place(java(programs, user), programs, home, settings.port(name), settings.heap_mb(name), user)
+    program = java(programs, user)
+    place = Place(program, programs, home, settings.port(name), settings.heap_mb(name), user, settings.java_options)
     launch = _ENGINES[name].prepare(files, place)
     give(home, user)
     output = home / "log" / "output.log"

@@ -31,6 +31,7 @@ class Place:
     port: int
     heap_mb: int
     user: User | None
+    java_options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ def filled(template: str, values: Mapping[str, object]) -> str:
 
 
 def java_options(template: str, place: Place) -> list[str]:
-    """The options of a jvm.options template, one a line, and the heap."""
+    """The options of a jvm.options template, one a line, the heap, and those of the settings."""
     lines = filled(template, {"home": place.home}).splitlines()
-    return [line for line in lines if line and not line.startswith("#")] + [f"-Xmx{place.heap_mb}m"]
+    ours = [line for line in lines if line and not line.startswith("#")]
+    return [*ours, f"-Xmx{place.heap_mb}m", *place.java_options]

@@ -6,10 +6,21 @@ from typing import Literal
 
 from shared.errors import EngineError
 
-__all__ = ["ENGINE_NAMES", "TEMPLATES", "EngineError", "EngineName", "EngineSettings", "EngineStatus", "Engines"]
+__all__ = [
+    "ENGINE_NAMES",
+    "SHORT_RUN",
+    "TEMPLATES",
+    "EngineError",
+    "EngineName",
+    "EngineSettings",
+    "EngineStatus",
+    "Engines",
+]
 
 EngineName = Literal["kafka", "elasticsearch"]
 ENGINE_NAMES: tuple[EngineName, ...] = ("kafka", "elasticsearch")
+# No second compiler: engines start with half the processor time, and would pay for it after some minutes of full work.
+SHORT_RUN = "-XX:TieredStopAtLevel=1"
 TEMPLATES = Path(__file__).resolve().parents[2] / "deploy" / "local"
 
 
@@ -18,7 +29,7 @@ class EngineSettings:
     """Where the engines live and listen; several instances run side by side with different `data` and ports.
 
     `cache` holds downloads (shared by all instances), `data` one instance's topics and indices;
-    `repository` is the base address of a Maven repository; heaps are in megabytes.
+    `repository` is the base address of a Maven repository; heaps are in megabytes; `java_options` follow the engines' own.
     """
 
     cache: Path
@@ -28,6 +39,7 @@ class EngineSettings:
     elasticsearch_port: int = 9200
     kafka_heap_mb: int = 384
     elasticsearch_heap_mb: int = 512
+    java_options: tuple[str, ...] = ()
 
     def port(self, name: EngineName) -> int:
         """The port clients of this engine connect to."""

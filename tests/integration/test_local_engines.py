@@ -14,6 +14,7 @@ from kafka.admin import KafkaAdminClient, NewTopic
 from rich.console import Console
 
 from shared.local_engines import (
+    SHORT_RUN,
     EngineError,
     EngineName,
     EngineSettings,
@@ -47,6 +48,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineSetting
         found.maven_repository or default_repository(),
         free_port(),
         free_port(),
+        java_options=(SHORT_RUN,),
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kafka, "cluster_id", lambda _: "-MxYz0123456789abcdefg")

@@ -77,9 +77,9 @@ def test_elasticsearch_listens_on_this_machine_only_and_guards_the_disk(tmp_path
 
 
 def test_java_options_carry_the_heap(tmp_path: Path) -> None:
-    place = Place(Path("java"), tmp_path, tmp_path, 1, 300, None)
+    place = Place(Path("java"), tmp_path, tmp_path, 1, 300, None, ("-Xms10m",))
     options = java_options("elasticsearch/jvm.options", place)
-    assert options[-1] == "-Xmx300m"
+    assert options[-2:] == ["-Xmx300m", "-Xms10m"]
     assert f"-Djava.io.tmpdir={tmp_path}/tmp" in options
     assert not [option for option in options if "jdk.incubator.vector" in option or not option.startswith("-")]
 
