@@ -39,7 +39,7 @@ check-wire:
 
 test: lint  ## every test, on the real Kafka and Elasticsearch
 	$(BIN)/pytest -q -n 2 tests/unit tests/contract
-	$(BIN)/pytest tests/integration tests/e2e
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration tests/e2e
 
 lint: setup
 	$(BIN)/ruff check --quiet .

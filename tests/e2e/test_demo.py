@@ -15,7 +15,7 @@ import pytest
 from services.commands.common import project_folder
 from shared.local_engines import free_port
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.minutes]
 
 SEEDS = project_folder().parent / "shared/data/seeds"
 OWN_FILES = {

@@ -54,13 +54,13 @@ def desk() -> Iterator[DeskServer]:
 
 
 @pytest.fixture(scope="module")
-def wire(standing_wire: Wire, desk: DeskServer) -> Iterator[Wire]:
+def wire(own_wire: Wire, desk: DeskServer) -> Iterator[Wire]:
     """A wire with three quiet days behind it and every service from raw articles on; one channel works and one is dead."""
-    set_channels(standing_wire, desk, wait="5s")
-    put_quiet_days(standing_wire, datetime.now(UTC))
-    standing_wire.start(*CHAIN, NOTIFIERS[0])
-    yield standing_wire
-    standing_wire.supervisor.stop()
+    set_channels(own_wire, desk, wait="5s")
+    put_quiet_days(own_wire, datetime.now(UTC))
+    own_wire.start(*CHAIN, NOTIFIERS[0])
+    yield own_wire
+    own_wire.supervisor.stop()
 
 
 def set_channels(wire: Wire, desk: DeskServer, wait: str) -> None:

@@ -14,7 +14,7 @@ from shared.topics import ARTICLES_RAW, ARTICLES_UNIQUE, PIPELINE, Topic
 from tests.support.articles import link_of, raw_article, write_jsonl
 from tests.support.wire import JOBS, WORKERS, Wire, wait_until
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.minutes]
 
 
 @pytest.fixture

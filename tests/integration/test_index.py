@@ -3,11 +3,14 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from elasticsearch import Elasticsearch
 
+from services.cli import cli
 from services.commands.common import project_folder
 from services.commands.search import find
 from services.indexer import elastic, templates
@@ -18,7 +21,7 @@ from services.indexer.templates import Templates
 from services.indexer.transform import document, index_name
 from shared.errors import Transient
 from shared.kibana_links import Kibana
-from shared.settings import Settings
+from shared.settings import Settings, environment_of
 from tests.support.wire import delete_indices
 
 pytestmark = pytest.mark.engines
@@ -192,6 +195,44 @@ def test_the_query_forms_of_an_operator(client: Elasticsearch) -> None:
     assert typed("Києві") == ["s4"]
     assert typed("entity:Q212") == ["s2"]
     assert typed("event:2025-10") == ["s1"]
+
+
+def watched(number: int, at: datetime, **more: Any) -> IndexedArticle:
+    """Return a story of its own that arrived, and was published, at a moment."""
+    published = FULL.published.model_copy(update={"value": at.isoformat(), "precision": "minute"})
+    return story(number, f"Bản tin số {number}", "Phà nghỉ." if number % 2 else "Chợ đông.", cluster_id=f"c{number}",
+                 duplicate_of=[], first_seen_at=at, fetched_at=at, published=published, **more)  # fmt: skip
+
+
+def test_a_keyword_is_judged_over_the_articles_in_the_index(
+    client: Elasticsearch, engines: Settings, tmp_path: Path
+) -> None:
+    """`plan keyword --alerts` reads page after page, the oldest first, and finds the alert that a keyword would have given."""
+    applied(client)
+    now = datetime.now(UTC)
+    source = FULL.source.model_dump()
+    quiet = [watched(2 * n, now - timedelta(minutes=30 * (n + 3)), source=source) for n in range(600)]
+    rare = [watched(2 * n + 1, now - timedelta(days=2 * n + 2), source=source) for n in range(5)]
+    spike = [
+        watched(101 + 2 * n, now - timedelta(minutes=50 - n), source=source | {"name": f"Báo {n % 5}"})
+        for n in range(12)
+    ]
+    items = [
+        elastic.index_item(index_name(made), made.article_id, 7, document(made, indexed_at=now))
+        for made in (*quiet, *rare, *spike)
+    ]
+    Delivery(client, items).send()
+    client.indices.refresh(index="news-articles")
+    changes = tmp_path / "ferries.yaml"
+    changes.write_text("keywords:\n  - name: Ferries\n    any_of: [phà nghỉ]\n", encoding="utf-8")
+    command = ["plan", "keyword", str(changes), "--alerts", "--days", "20", "--json"]
+    ran = CliRunner().invoke(cli, command, env=environment_of(engines))
+    assert ran.exit_code == 0, ran.output
+    found = json.loads(ran.stdout)
+    assert (found["lost"], found["kept"]) == ([], [])
+    (alert,) = found["gained"]
+    assert (alert["keyword"], alert["kind"]) == ("Ferries", "spike")
+    assert {told["article_id"] for told in alert["stories"]} <= {made.article_id for made in spike}
 
 
 def test_a_write_block_is_waited_for(client: Elasticsearch) -> None:

@@ -35,7 +35,7 @@ from tests.support import articles
 from tests.support.alerting import article, put_quiet_days
 from tests.support.wire import JOBS, Wire, frontwire, wait_until
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.minutes]
 
 STAGES = tuple(JOBS[name] for name in ("normaliser", "extractor", "sketch", "decide", "indexer", "alerter", "notifier"))
 EXAMPLES = project_folder() / "schemas/examples"
@@ -71,9 +71,9 @@ OTHERS = [
 
 
 @pytest.fixture(scope="module")
-def wire(standing_wire: Wire) -> Wire:
+def wire(own_wire: Wire) -> Wire:
     """Every stage, with an article that stands everywhere where text can stand."""
-    wire = standing_wire
+    wire = own_wire
     configure(wire)
     put_quiet_days(wire, NOW)
     wire.start(*STAGES)

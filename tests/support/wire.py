@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from elasticsearch import ApiError, Elasticsearch, TransportError
-from kafka import KafkaProducer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from services.commands.common import project_folder
@@ -61,9 +61,11 @@ class Wire:
         self.engines = engine_settings(settings)
         self.client = Elasticsearch(settings.elasticsearch_url, request_timeout=30)
         self._producer: KafkaProducer | None = None
+        self._consumer: KafkaConsumer | None = None
 
     def clean(self) -> None:
         """Delete all topics, groups, tables and indices, and make the topics anew."""
+        self._leave_broker()
         self.forget_tables()
         with closing(make_admin(self.settings)) as admin:
             names = {topic.name for topic in all_topics()} & set(admin.list_topics())
@@ -119,10 +121,20 @@ class Wire:
             self._producer = make_producer(self.settings, "tests")
         return self._producer
 
-    def _close_producer(self) -> None:
+    @property
+    def consumer(self) -> KafkaConsumer:
+        """One consumer without a group for as long as the broker stays: tests look several times a second."""
+        if self._consumer is None:
+            self._consumer = make_consumer(self.settings, None, "tests")
+        return self._consumer
+
+    def _leave_broker(self) -> None:
         if self._producer is not None:
             self._producer.close(timeout=5)
             self._producer = None
+        if self._consumer is not None:
+            self._consumer.close(autocommit=False)
+            self._consumer = None
 
     def publish(self, raws: Iterable[RawArticle]) -> None:
         """Publish raw articles and wait for their acknowledgement."""
@@ -138,23 +150,27 @@ class Wire:
 
     def read(self, topic: Topic) -> list[Record]:
         """Return everything a topic holds, partition by partition in order."""
-        with closing(make_consumer(self.settings, None, "tests")) as consumer:
-            partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
-            consumer.assign(partitions)
-            consumer.seek_to_beginning(*partitions)
-            ends = consumer.end_offsets(partitions)
-            records: list[Record] = []
-            until = time.monotonic() + 60
-            while any(consumer.position(partition) < ends[partition] for partition in partitions):
-                assert time.monotonic() < until, f"{topic.name} cannot be read to its end"
-                for messages in consumer.poll(timeout_ms=500).values():
-                    records += [record_of(message) for message in messages]
-            return sorted(records, key=lambda record: (record.partition, record.offset))
+        consumer = self.consumer
+        partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+        consumer.assign(partitions)
+        consumer.seek_to_beginning(*partitions)
+        ends = consumer.end_offsets(partitions)
+        records: list[Record] = []
+        until = time.monotonic() + 60
+        while any(consumer.position(partition) < ends[partition] for partition in partitions):
+            assert time.monotonic() < until, f"{topic.name} cannot be read to its end"
+            for messages in consumer.poll(timeout_ms=500).values():
+                records += [record_of(message) for message in messages]
+        return sorted(records, key=lambda record: (record.partition, record.offset))
+
+    def keys(self, topic: Topic) -> set[bytes | None]:
+        """Return the keys that a topic holds: a record may stand there twice, since delivery is at least once."""
+        return {record.key for record in self.read(topic)}
 
     def held(self, topic: Topic) -> int:
         """Return how many records a topic was sent."""
-        with closing(make_consumer(self.settings, None, "tests")) as consumer:
-            return sum(consumer.end_offsets([TopicPartition(topic.name, n) for n in range(topic.partitions)]).values())
+        partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+        return sum(self.consumer.end_offsets(partitions).values())
 
     def letters(self, topic: Topic) -> list[DeadLetter]:
         """Return the dead letters of a topic."""
@@ -216,7 +232,7 @@ class Wire:
     def stop_engine(self, name: local_engines.EngineName) -> None:
         """Stop an engine; its data stays."""
         if name == "kafka":
-            self._close_producer()
+            self._leave_broker()
         local_engines.stop(self.engines, name)
 
     def start_engine(self, name: local_engines.EngineName) -> None:
@@ -226,7 +242,7 @@ class Wire:
     def close(self) -> None:
         """Stop every process."""
         self.supervisor.stop()
-        self._close_producer()
+        self._leave_broker()
         self.client.close()
 
 
