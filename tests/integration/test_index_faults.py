@@ -87,15 +87,14 @@ def letters_of(wire: Wire, numbers: range) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def proxied(standing_wire: Wire) -> Iterator[tuple[Wire, FaultProxy]]:
+def proxied(own_wire: Wire) -> Iterator[tuple[Wire, FaultProxy]]:
     """A wire whose indexer reaches Elasticsearch through a proxy that can break."""
-    wire = standing_wire
+    wire = own_wire
     proxy = FaultProxy(urlsplit(wire.settings.elasticsearch_url).port or 0)
     wire.supervisor.settings = wire.settings.model_copy(update={"elasticsearch_url": f"http://127.0.0.1:{proxy.port}"})
     wire.start(JOBS["indexer"])
     yield wire, proxy
     wire.supervisor.stop()
-    wire.supervisor.settings = wire.settings
     proxy.close()
 
 
