@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
 import structlog
 
@@ -15,6 +16,10 @@ from shared import local_engines
 from shared.local_engines import free_port
 from shared.settings import Settings, load_settings
 from tests.support.wire import Wire, copy_config, logs_of
+
+# The same examples each time, however long one takes on a busy machine: what fails here fails anywhere.
+hypothesis.settings.register_profile("frontwire", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("frontwire")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -197,11 +197,14 @@ def test_the_query_forms_of_an_operator(client: Elasticsearch) -> None:
     assert typed("event:2025-10") == ["s1"]
 
 
-def watched(number: int, at: datetime, **more: Any) -> IndexedArticle:
-    """Return a story of its own that arrived, and was published, at a moment."""
+def watched(number: int, at: datetime) -> IndexedArticle:
+    """Return a story of its own, of one of five outlets, that arrived, and was published, at a moment."""
     published = FULL.published.model_copy(update={"value": at.isoformat(), "precision": "minute"})
+    source = FULL.source.model_dump() | {"name": f"Báo {number // 2 % 5}"}
+    entities = FULL.model_dump()["entities"]
     return story(number, f"Bản tin số {number}", "Phà nghỉ." if number % 2 else "Chợ đông.", cluster_id=f"c{number}",
-                 duplicate_of=[], first_seen_at=at, fetched_at=at, published=published, **more)  # fmt: skip
+                 duplicate_of=[], first_seen_at=at, fetched_at=at, published=published, source=source,
+                 entities=entities)  # fmt: skip
 
 
 def test_a_keyword_is_judged_over_the_articles_in_the_index(
@@ -210,17 +213,11 @@ def test_a_keyword_is_judged_over_the_articles_in_the_index(
     """`plan keyword --alerts` reads page after page, the oldest first, and finds the alert that a keyword would have given."""
     applied(client)
     now = datetime.now(UTC)
-    source = FULL.source.model_dump()
-    quiet = [watched(2 * n, now - timedelta(minutes=30 * (n + 3)), source=source) for n in range(600)]
-    rare = [watched(2 * n + 1, now - timedelta(days=2 * n + 2), source=source) for n in range(5)]
-    spike = [
-        watched(101 + 2 * n, now - timedelta(minutes=50 - n), source=source | {"name": f"Báo {n % 5}"})
-        for n in range(12)
-    ]
-    items = [
-        elastic.index_item(index_name(made), made.article_id, 7, document(made, indexed_at=now))
-        for made in (*quiet, *rare, *spike)
-    ]
+    quiet = [watched(2 * n, now - timedelta(minutes=30 * (n + 3))) for n in range(600)]
+    rare = [watched(2 * n + 1, now - timedelta(days=2 * n + 2)) for n in range(5)]
+    spike = [watched(101 + 2 * n, now - timedelta(minutes=50 - n)) for n in range(12)]
+    made = [*quiet, *rare, *spike]
+    items = [elastic.index_item(index_name(each), each.article_id, 7, document(each, indexed_at=now)) for each in made]
     Delivery(client, items).send()
     client.indices.refresh(index="news-articles")
     changes = tmp_path / "ferries.yaml"
@@ -232,7 +229,7 @@ def test_a_keyword_is_judged_over_the_articles_in_the_index(
     assert (found["lost"], found["kept"]) == ([], [])
     (alert,) = found["gained"]
     assert (alert["keyword"], alert["kind"]) == ("Ferries", "spike")
-    assert {told["article_id"] for told in alert["stories"]} <= {made.article_id for made in spike}
+    assert {told["article_id"] for told in alert["stories"]} <= {each.article_id for each in spike}
 
 
 def test_a_write_block_is_waited_for(client: Elasticsearch) -> None:

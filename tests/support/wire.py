@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,20 @@ def wait_until(check: Callable[[], object], what: str, seconds: float = 120.0, e
             raise AssertionError(f"waited {seconds:.0f} s for {what}; last answer: {answer!r}")
         time.sleep(every)
         answer = check()
+
+
+def wait_empty(left: Callable[[], Collection[object]], what: str, seconds: float = 120.0, every: float = 0.3) -> None:
+    """Wait until nothing is left; fails the test with what is."""
+    found: list[Collection[object]] = []
+
+    def is_empty() -> bool:
+        found[:] = [left()]
+        return not found[0]
+
+    try:
+        wait_until(is_empty, what, seconds, every)
+    except AssertionError:
+        raise AssertionError(f"waited {seconds:.0f} s for {what}; left: {found[0]}") from None
 
 
 def delete_indices(client: Elasticsearch) -> None:

@@ -14,7 +14,7 @@ from services.extractor.dates.values import Period, Unit
 
 pytestmark = pytest.mark.slow
 
-unhurried = settings(deadline=None, max_examples=50)
+unhurried = settings(max_examples=50)
 DAYS = st.dates(date(1950, 1, 1), date(2090, 12, 31))
 UNITS = {"ngày": Unit.DAY, "tuần": Unit.WEEK, "tháng": Unit.MONTH, "năm": Unit.YEAR}
 FRAGMENTS = (

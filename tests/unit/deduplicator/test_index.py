@@ -33,7 +33,7 @@ class _Model:
                 slots.remove(slot)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(STEPS)
 def test_behaves_like_a_dict(steps: list[list[int] | int | None]) -> None:
     index, model = KeyIndex(width=WIDTH, limit=LIMIT, capacity=4), _Model()

@@ -127,7 +127,7 @@ def test_decomposed_text_keeps_its_offsets(knowledge: Knowledge) -> None:
     assert text[second.start : second.end] == "Kyiv"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=st.text(alphabet="Ngaà́ Mỹ-Ukraine.“”\n V.Путіна'’ 47", max_size=60))
 def test_any_text_gives_ordered_mentions(text: str, knowledge: Knowledge) -> None:
     end = 0
