@@ -45,7 +45,7 @@ class Demo:
             env=self.environment,
             cwd=project_folder(),
             capture_output=True,
-            timeout=400,
+            timeout=900,
             check=False,
         )
         assert done.returncode == 0, done.stderr.decode()[-3000:] + self.logs()
@@ -117,7 +117,7 @@ def test_ctrl_c_stops_everything_the_demo_started(tmp_path: Path) -> None:
         demo.command, env=demo.environment, cwd=project_folder(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        until = time.monotonic() + 120
+        until = time.monotonic() + 300
         while len(demo.processes()) < 8:
             assert time.monotonic() < until, "the services did not start"
             assert process.poll() is None

@@ -126,7 +126,7 @@ def test_a_planted_spike_is_one_document_and_one_message_and_fifty_copies_are_no
     now = datetime.now(UTC)
     wire.publish(ordinary_day(now))
     wire.publish(spike(now))
-    wait_until(lambda: desk.requests and documents(wire), "the message and the document", 120)
+    wait_until(lambda: desk.requests and documents(wire), "the message and the document")
     wait_until(
         lambda: len(found_on(wire, "Pokrovsk")) == 50 and len(found_on(wire, "Kupyansk")) == 16, "every hit in the log"
     )
@@ -190,29 +190,29 @@ def test_one_message_and_one_end_over_a_crash_beside_a_dead_channel(wire: Wire, 
     """What comes twice says so; the dead channel holds up nothing."""
     opened = new_alert(1)
     put(wire, opened)
-    wait_until(lambda: about(desk, opened), "the opening", 60)
+    wait_until(lambda: about(desk, opened), "the opening")
     wire.supervisor.kill(FIRST)
     put(wire, later(opened, datetime.now(UTC), AlertState.RESOLVED))
     wire.restart(FIRST)
-    wait_until(lambda: ("resolved", False) in kinds(about(desk, opened)), "the end", 60)
+    wait_until(lambda: ("resolved", False) in kinds(about(desk, opened)), "the end")
     told = kinds(about(desk, opened))
     assert told.count(("opening", False)) == 1
     assert set(told) <= {("opening", False), ("opening", True), ("resolved", False)}
     assert told.count(("resolved", False)) == 1
     other = new_alert(2)
     put(wire, other)
-    wait_until(lambda: about(desk, other), "another opening", 60)
+    wait_until(lambda: about(desk, other), "another opening")
 
 
 def test_a_crash_in_the_middle_of_a_message_repeats_it_and_says_so(wire: Wire, desk: DeskServer) -> None:
     desk.hang = 30
     opened = new_alert(3)
     put(wire, opened)
-    wait_until(lambda: about(desk, opened), "the first attempt", 60)
+    wait_until(lambda: about(desk, opened), "the first attempt")
     wire.supervisor.kill(FIRST)
     desk.hang = 0
     wire.restart(FIRST)
-    wait_until(lambda: len(about(desk, opened)) == 2, "the second attempt", 60)
+    wait_until(lambda: len(about(desk, opened)) == 2, "the second attempt")
     first, second = about(desk, opened)
     assert kinds([first, second]) == [("opening", False), ("opening", True)]
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
@@ -223,15 +223,15 @@ def test_an_edit_of_the_channels_counts_and_a_broken_one_does_not(wire: Wire, de
     path = wire.settings.config_dir / "channels.yaml"
     good = path.read_text(encoding="utf-8")
     path.write_text(good.replace("timeout:", "timeouts:"), encoding="utf-8")
-    wait_until(lambda: wire.metric(FIRST, "frontwire_config_refused") == 1, "the refusal", 30)
+    wait_until(lambda: wire.metric(FIRST, "frontwire_config_refused") == 1, "the refusal")
     kept = new_alert(9)
     put(wire, kept)
-    wait_until(lambda: about(desk, kept), "the opening by the last good file", 60)
+    wait_until(lambda: about(desk, kept), "the opening by the last good file")
     path.write_text(good.replace(desk.url, f"{desk.url}/moved"), encoding="utf-8")
-    wait_until(lambda: wire.metric(FIRST, "frontwire_config_refused") == 0, "the good edit", 30)
+    wait_until(lambda: wire.metric(FIRST, "frontwire_config_refused") == 0, "the good edit")
     moved = new_alert(10)
     put(wire, moved)
-    wait_until(lambda: about(desk, moved), "the opening at the new address", 60)
+    wait_until(lambda: about(desk, moved), "the opening at the new address")
     assert about(desk, kept)[0].path == "/"
     assert about(desk, moved)[0].path == "/moved"
     path.write_text(good, encoding="utf-8")
@@ -241,20 +241,20 @@ def test_a_standby_takes_over_and_repeats_nothing(wire: Wire, desk: DeskServer) 
     before, after = new_alert(4), new_alert(5)
     wire.supervisor.start_one(NOTIFIERS[1])
     put(wire, before)
-    wait_until(lambda: about(desk, before), "the opening", 60)
-    wait_until(lambda: ready(wire, FIRST) != ready(wire, SECOND), "one of two to be on duty", 60)
+    wait_until(lambda: about(desk, before), "the opening")
+    wait_until(lambda: ready(wire, FIRST) != ready(wire, SECOND), "one of two to be on duty")
     working = FIRST if ready(wire, FIRST) else SECOND
-    wait_until(lambda: is_kept(wire, before), "the delivery to be kept", 30)
+    wait_until(lambda: is_kept(wire, before), "the delivery to be kept")
     wire.supervisor.kill(working)
     put(wire, after)
-    wait_until(lambda: about(desk, after), "the standby to notify", 60)
+    wait_until(lambda: about(desk, after), "the standby to notify")
     assert ("opening", False) in kinds(about(desk, after))
     assert kinds(about(desk, before)).count(("opening", False)) == 1
     wire.restart(working)
-    wait_until(lambda: wire.supervisor.running[working].restarts and answers(wire, working), "the other to be back", 60)
+    wait_until(lambda: wire.supervisor.running[working].restarts and answers(wire, working), "the other to be back")
     last = new_alert(8)
     put(wire, last)
-    wait_until(lambda: about(desk, last), "whoever is on duty after that", 60)
+    wait_until(lambda: about(desk, last), "whoever is on duty after that")
     assert kinds(about(desk, before)).count(("opening", False)) == 1
 
 
@@ -322,7 +322,7 @@ def test_an_operator_looks_and_answers(wire: Wire) -> None:
 
 def test_what_is_no_alert_is_a_dead_letter_and_a_channel_can_be_tried(wire: Wire, desk: DeskServer) -> None:
     wire.put(ALERTS, b"broken", b"{")
-    wait_until(lambda: wire.letters(ALERTS), "the dead letter", 60)
+    wait_until(lambda: wire.letters(ALERTS), "the dead letter")
     assert {letter.reason for letter in wire.letters(ALERTS)} == {"broken_json"}
     assert run(wire, "test-channel", "desk") == {"channel": "desk", "delivered": True, "error": None}
     assert any(each.json["kind"] == "test" for each in desk.requests)
@@ -334,6 +334,6 @@ def test_what_is_no_alert_is_a_dead_letter_and_a_channel_can_be_tried(wire: Wire
 
 def test_a_dead_channel_is_reported_through_the_other_and_the_spike_was_told_once(desk: DeskServer) -> None:
     """By now it has failed again and again, over every restart."""
-    wait_until(lambda: any("Kênh dead" in request.json["subject"] for request in desk.requests), "the report", 90)
+    wait_until(lambda: any("Kênh dead" in request.json["subject"] for request in desk.requests), "the report")
     told = [request.json for request in desk.requests if "đột biến: Kupyansk" in request.json["subject"]]
     assert [(each["kind"], each["repeat"]) for each in told] == [("opening", False)]

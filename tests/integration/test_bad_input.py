@@ -107,7 +107,7 @@ def test_every_stage_refuses_what_it_cannot_read(wire: Wire) -> None:
         wire.put(topic, f"broken {topic.name}".encode(), b"{not json")
     for topic in STAGE_TOPICS:
         key = f"broken {topic.name}".encode()
-        wait_until(partial(letters_of, wire, topic, {key}), f"a dead letter of {topic.name}", 60)
+        wait_until(partial(letters_of, wire, topic, {key}), f"a dead letter of {topic.name}")
         (letter,) = letters_of(wire, topic, {key})
         assert (letter.reason, letter.record.value) == (Reason.BROKEN_JSON, b"{not json")
         assert letter.origin.startswith(f"{topic.name}/0/")

@@ -56,8 +56,8 @@ def test_nothing_is_lost_nothing_is_twice_and_order_is_kept_whatever_is_killed(w
             time.sleep(2)
             next(faults)()
         # The first version of a file must be read before there is a second.
-        wait_until(lambda: revisions_of(wire, ARTICLES_RAW, keys).keys() >= expected, "every article", 120, every=2)
-    wait_until(lambda: newest_revisions(wire) >= ARTICLES, "every second version to be indexed", 300, every=1)
+        wait_until(lambda: revisions_of(wire, ARTICLES_RAW, keys).keys() >= expected, "every article", 900, every=2)
+    wait_until(lambda: newest_revisions(wire) >= ARTICLES, "every second version to be indexed", 900, every=1)
     assert not wire.supervisor.dead(), "a service ended by itself"
     found = wire.indexed()
     assert {article_id: found[article_id] for article_id in expected} == dict.fromkeys(expected, 1)
@@ -127,7 +127,7 @@ def test_a_repeated_record_changes_nothing(wire: Wire) -> None:
     for _ in range(2):
         message = article_message(ARTICLES_RAW, raw)
         wire.put(ARTICLES_RAW, message.key, message.value, message.headers, message.partition)
-    wait_until(lambda: wire.metric("indexer", "frontwire_records_dropped_total") >= stale + 2, "stale versions", 60)
+    wait_until(lambda: wire.metric("indexer", "frontwire_records_dropped_total") >= stale + 2, "stale versions")
     after = wire.client.get(index="news-articles-2025.11", id=raw.article_id)
     assert after["_version"] == before["_version"]
     assert after["_source"] == before["_source"]

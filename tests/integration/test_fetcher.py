@@ -152,7 +152,7 @@ def test_copies_divide_the_hosts_and_a_killed_one_loses_nothing(wire: Wire, tmp_
     both = copies(FETCHER, 2)
     wire.start(*both)
     labels = [job.label for job in both]
-    wait_until(lambda: {article.article_id for article in articles(wire)} == expected, "every article", 90)
+    wait_until(lambda: {article.article_id for article in articles(wire)} == expected, "every article")
     published = [wire.metric(label, "frontwire_records_out_total") for label in labels]
     once = Counter(article.article_id for article in articles(wire))
     assert sum(published) == len(expected) == once.total()
@@ -161,7 +161,7 @@ def test_copies_divide_the_hosts_and_a_killed_one_loses_nothing(wire: Wire, tmp_
         expected |= write_lines(tmp_path / name / "b.jsonl", f"h{number}.example", range(200, 500))
     time.sleep(0.5)
     wire.supervisor.kill(labels[0])
-    wait_until(lambda: {article.article_id for article in articles(wire)} == expected, "what the killed copy owned", 90)
+    wait_until(lambda: {article.article_id for article in articles(wire)} == expected, "what the killed copy owned")
     wire.restart(labels[0])
     wire.wait_ready(labels[0])
 
@@ -176,7 +176,7 @@ def test_copies_divide_the_hosts_and_a_killed_one_loses_nothing(wire: Wire, tmp_
 
     counted = {label: wire.metric(label, "frontwire_records_out_total") for label in labels}
     wait_until(both_publish, "both copies to work again", every=2)
-    wait_until(lambda: {article.article_id for article in articles(wire)} == expected, "every article again", 90)
+    wait_until(lambda: {article.article_id for article in articles(wire)} == expected, "every article again")
 
 
 def test_bad_files_are_dead_letters_and_their_neighbours_pass(wire: Wire, tmp_path: Path) -> None:

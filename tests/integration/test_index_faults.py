@@ -124,7 +124,7 @@ def test_alerts_feeds_and_dead_letters_are_indexed_too(wire: Wire) -> None:
             # An index that is being made answers no search yet.
             return []
 
-    wait_until(lambda: counts() == [1, 1, 1], "an alert, a feed and a dead letter", 60)
+    wait_until(lambda: counts() == [1, 1, 1], "an alert, a feed and a dead letter")
     (found,) = wire.client.search(index="news-alerts")["hits"]["hits"]
     assert (found["_id"], found["_source"]["reason_vi"]) == (made.alert_id, "mới")
     (letter,) = wire.client.search(index="news-dead-letters")["hits"]["hits"]
@@ -137,7 +137,7 @@ def test_killed_again_and_again_it_loses_nothing(wire: Wire) -> None:
         numbers = range(1000 + round_ * 400, 1400 + round_ * 400)
         before = wire.count()
         publish(wire, *articles(numbers))
-        wait_until(lambda before=before: wire.count() > before, "the batch to begin", 60, every=0.02)  # type: ignore[misc]
+        wait_until(lambda before=before: wire.count() > before, "the batch to begin", every=0.02)  # type: ignore[misc]
         wire.supervisor.kill("indexer")
         wire.restart("indexer")
     wire.wait_indexed(ids(range(1000, 1800)))
@@ -148,7 +148,7 @@ def test_a_connection_that_is_reset_in_the_middle_of_a_body_is_repeated(proxied:
     wire, proxy = proxied
     proxy.fault = "reset"
     publish(wire, *articles(range(2000, 2300)))
-    wait_until(lambda: proxy.broken >= 2, "two requests to break", 60)
+    wait_until(lambda: proxy.broken >= 2, "two requests to break")
     assert not ids(range(2000, 2300)) & wire.indexed().keys()
     proxy.fault = "none"
     wire.wait_indexed(ids(range(2000, 2300)))
@@ -181,7 +181,7 @@ def test_a_document_that_the_index_refuses_stops_nobody(wire: Wire) -> None:
     made[19] = made[19].model_copy(update={"cluster_id": "x" * 40_000})
     publish(wire, *made)
     wire.wait_indexed(ids(range(3000, 3020)) - {f"{number:032x}" for number in (3000, 3010, 3019)})
-    wait_until(lambda: len(letters_of(wire, range(3000, 3020))) == 3, "three dead letters", 60)
+    wait_until(lambda: len(letters_of(wire, range(3000, 3020))) == 3, "three dead letters")
     assert letters_of(wire, range(3000, 3020)) == {
         f"{3000:032x}": Reason.INDEX_REFUSED,
         f"{3010:032x}": Reason.BUG,
@@ -195,8 +195,8 @@ def test_a_null_record_removes_its_article_and_an_empty_one_is_refused(wire: Wir
     gone, kept = f"{4000:032x}", f"{4001:032x}"
     put(wire, gone, None)
     put(wire, kept, b"")
-    wait_until(lambda: gone not in wire.indexed(), "the article to be gone", 60)
-    wait_until(lambda: letters_of(wire, range(4000, 4002)), "the dead letter", 60)
+    wait_until(lambda: gone not in wire.indexed(), "the article to be gone")
+    wait_until(lambda: letters_of(wire, range(4000, 4002)), "the dead letter")
     assert letters_of(wire, range(4000, 4002)) == {kept: Reason.BROKEN_JSON}
     assert kept in wire.indexed()
 
@@ -208,7 +208,7 @@ def test_an_older_revision_and_a_hundred_copies_change_nothing(wire: Wire) -> No
     )
     stale = wire.metric("indexer", "frontwire_records_dropped_total")
     publish(wire, newer, older, *[newer] * 99)
-    wait_until(lambda: wire.metric("indexer", "frontwire_records_dropped_total") >= stale + 100, "stale versions", 60)
+    wait_until(lambda: wire.metric("indexer", "frontwire_records_dropped_total") >= stale + 100, "stale versions")
     found = wire.client.get(index="news-articles-2025.11", id=newer.article_id)
     assert found["_source"]["title"] == "Mới"
     assert wire.indexed()[newer.article_id] == 1
@@ -227,7 +227,7 @@ def test_a_second_indexer_comes_and_goes(wire: Wire) -> None:
         publish(wire, *articles(range(number, number + 1)))
         return wire.metric(second.label, "frontwire_records_in_total") > 0
 
-    wait_until(has_a_part, "the second to have a part", 60)
+    wait_until(has_a_part, "the second to have a part")
     wire.supervisor.kill(second.label)
     reached = next(numbers)
     publish(wire, *articles(range(reached, reached + 300)))
@@ -241,7 +241,7 @@ def test_an_overloaded_elasticsearch_is_waited_for(wire: Wire) -> None:
     wire.client.cluster.put_settings(transient=breaker)
     try:
         publish(wire, *articles(range(7000, 7100)))
-        wait_until(lambda: wire.metric("indexer", "frontwire_index_paused") == 1, "the indexer to pause", 60)
+        wait_until(lambda: wire.metric("indexer", "frontwire_index_paused") == 1, "the indexer to pause")
         assert not ids(range(7000, 7100)) & wire.indexed().keys()
     finally:
         wire.client.cluster.put_settings(transient=dict.fromkeys(breaker))
@@ -257,7 +257,7 @@ def test_an_index_without_a_node_is_waited_for(wire: Wire) -> None:
     wire.client.indices.create(index=index, settings={nowhere: "nobody"}, wait_for_active_shards="0")
     assert wire.client.cluster.health(index=index)["status"] == "red"
     publish(wire, *articles(range(8000, 8010), first_seen_at=seen))
-    wait_until(lambda: wire.metric("indexer", "frontwire_index_paused") == 1, "the indexer to pause", 60)
+    wait_until(lambda: wire.metric("indexer", "frontwire_index_paused") == 1, "the indexer to pause")
     wire.client.indices.put_settings(index=index, settings={nowhere: None})
     wire.wait_indexed(ids(range(8000, 8010)))
     assert not letters_of(wire, range(8000, 8010))
@@ -268,9 +268,7 @@ def test_an_index_of_another_mapping_keeps_the_indexer_from_being_ready(wire: Wi
     wire.supervisor.stop()
     wire.client.indices.create(index=name, mappings={"properties": {"title": {"type": "long"}}})
     running = wire.supervisor.start_one(JOBS["indexer"])
-    wait_until(
-        lambda: "holds as another type: title" in running.log.read_text(), "the indexer to say what is wrong", 60
-    )
+    wait_until(lambda: "holds as another type: title" in running.log.read_text(), "the indexer to say what is wrong")
     assert wire.metric("indexer", "frontwire_ready") == 0
     wire.client.indices.delete(index=name)
-    wire.wait_ready("indexer", 60)
+    wire.wait_ready("indexer")

@@ -43,7 +43,7 @@ def test_every_service_shows_its_state(wire: Wire) -> None:
     for running in wire.supervisor.running.values():
         assert get(f"{running.metrics_url}/healthz")[0] == 200
         # A rebalance after another copy's start makes a stage wait for its partitions a moment.
-        wait_until(partial(is_ready, running.metrics_url), f"{running.job.label} to be ready", 60)
+        wait_until(partial(is_ready, running.metrics_url), f"{running.job.label} to be ready")
         assert get(f"{running.metrics_url}/other")[0] == 404
         metrics = get(f"{running.metrics_url}/metrics")[1]
         for name in ("frontwire_records_in_total", "frontwire_records_out_total", "frontwire_dead_letters_total"):
@@ -93,7 +93,7 @@ def test_a_keyword_added_while_the_extractor_runs_takes_effect_and_a_broken_edit
     try:
         keyword = "keywords:\n  - name: Grain trains\n    any_of: [đoàn tàu chở thóc]\n"
         watchlist.write_text(before.replace("keywords:\n", keyword), encoding="utf-8")
-        wait_until(lambda: keywords_of(wire, next(numbers)) == ["Grain trains"], "the keyword", 30)
+        wait_until(lambda: keywords_of(wire, next(numbers)) == ["Grain trains"], "the keyword")
         watchlist.write_text(before.replace("keywords:\n", keyword.replace("any_of", "any_off")), encoding="utf-8")
 
         def is_refused() -> bool:
@@ -101,7 +101,7 @@ def test_a_keyword_added_while_the_extractor_runs_takes_effect_and_a_broken_edit
             assert keywords_of(wire, next(numbers)) == ["Grain trains"]
             return wire.metric("extractor", "frontwire_config_refused") == 1
 
-        wait_until(is_refused, "the refusal", 30)
+        wait_until(is_refused, "the refusal")
         assert keywords_of(wire, next(numbers)) == ["Grain trains"]
     finally:
         watchlist.write_text(before, encoding="utf-8")
@@ -137,7 +137,7 @@ def test_a_later_revision_with_fewer_articles_leaves_no_stale_one_in_the_index(w
         marker = raw_article(number, seed=33)
         wire.publish([raw, marker])
         wire.wait_indexed({marker.article_id})
-        wait_until(partial(are_indexed, wire, first, set(expected)), f"{len(expected)} documents", 30)
+        wait_until(partial(are_indexed, wire, first, set(expected)), f"{len(expected)} documents")
 
 
 GLUED = (
@@ -174,7 +174,7 @@ def test_an_operators_rule_takes_effect_while_the_normaliser_runs(wire: Wire) ->
         return "Bến phà" not in document["body"] and "desk.other.footer" in document["removed_rules"]
 
     try:
-        wait_until(is_cleaned, "the rule to be used", 30)
+        wait_until(is_cleaned, "the rule to be used")
         assert frontwire(wire, "check").returncode == 0
     finally:
         (folder / "desk.yaml").unlink()

@@ -27,7 +27,7 @@ class FaustHarness:
 
     def run_until_quiet(self) -> None:
         group = f"frontwire-{STAGE}"
-        wait_until(lambda: self.wire.committed(group, SOURCE) >= self.sent, "everything to be committed", 60)
+        wait_until(lambda: self.wire.committed(group, SOURCE) >= self.sent, "everything to be committed")
 
     def read(self, topic: Topic) -> list[Record]:
         return self.wire.read(topic)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from elasticsearch import ApiError, Elasticsearch, TransportError
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -29,12 +29,14 @@ from shared.supervisor import SERVICES, Job, Supervisor
 from shared.topics import ARTICLES_RAW, Topic, all_topics
 
 ALIAS = "news-articles"
+# A machine that others share may stand still for a minute: what is waited for may come late, but must come.
+PATIENCE: Final = 300.0
 JOBS = {job.name: job for job in SERVICES}
 # From raw article to index, for tests that publish raw articles themselves.
 WORKERS = tuple(job for job in SERVICES if job.name not in ("alerter", "fetcher", "notifier"))
 
 
-def wait_until(check: Callable[[], object], what: str, seconds: float = 120.0, every: float = 0.3) -> None:
+def wait_until(check: Callable[[], object], what: str, seconds: float = PATIENCE, every: float = 0.3) -> None:
     """Wait until a check holds; fails the test with what was waited for, and the last answer."""
     until = time.monotonic() + seconds
     answer = check()
@@ -45,7 +47,9 @@ def wait_until(check: Callable[[], object], what: str, seconds: float = 120.0, e
         answer = check()
 
 
-def wait_empty(left: Callable[[], Collection[object]], what: str, seconds: float = 120.0, every: float = 0.3) -> None:
+def wait_empty(
+    left: Callable[[], Collection[object]], what: str, seconds: float = PATIENCE, every: float = 0.3
+) -> None:
     """Wait until nothing is left; fails the test with what is."""
     found: list[Collection[object]] = []
 
@@ -73,7 +77,7 @@ class Wire:
         self.settings = settings
         self.supervisor = Supervisor(settings)
         self.engines = engine_settings(settings)
-        self.client = Elasticsearch(settings.elasticsearch_url, request_timeout=30)
+        self.client = Elasticsearch(settings.elasticsearch_url, request_timeout=120)
         self._producer: KafkaProducer | None = None
         self._consumer: KafkaConsumer | None = None
 
@@ -85,7 +89,7 @@ class Wire:
             names = {topic.name for topic in all_topics()} & set(admin.list_topics())
             if names:
                 admin.delete_topics(sorted(names))
-                wait_until(lambda: not names & set(admin.list_topics()), "topics to be deleted", 30)
+                wait_until(lambda: not names & set(admin.list_topics()), "topics to be deleted")
             topic_admin.apply(admin)
         self.forget_groups()
         delete_indices(self.client)
@@ -114,7 +118,7 @@ class Wire:
         """Start a killed process again, without waiting for it."""
         self.supervisor.start_one(self.supervisor.running[label].job)
 
-    def wait_ready(self, label: str, seconds: float = 120.0) -> None:
+    def wait_ready(self, label: str, seconds: float = PATIENCE) -> None:
         """Wait until a process says it can work."""
         running = self.supervisor.running[label]
 
@@ -221,7 +225,7 @@ class Wire:
         except (ApiError, TransportError):
             return 0
 
-    def wait_indexed(self, ids: set[str], seconds: float = 120.0) -> None:
+    def wait_indexed(self, ids: set[str], seconds: float = PATIENCE) -> None:
         """Wait until the index holds each of these ids; fails when one is there twice."""
         wait_until(lambda: ids <= set(self.indexed()), f"{len(ids)} documents", seconds, every=0.5)
         found = self.indexed()
@@ -268,7 +272,7 @@ def frontwire(wire: Wire, *arguments: str) -> subprocess.CompletedProcess[str]:
         cwd=project_folder(),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
 
