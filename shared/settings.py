@@ -96,8 +96,8 @@ class Settings(BaseSettings):
     maven_repository: str | None = Field(
         default=None, description="mirror of the Maven repository the engines come from"
     )
-    engine_java_options: str = Field(
-        default="", description="options for the Java of the local engines, after their own, as in `-Xmx2g`"
+    engine_java_options: str | None = Field(
+        default=None, description="options for the Java of the local engines, after their own, as in `-Xmx2g`"
     )
 
     @model_validator(mode="before")

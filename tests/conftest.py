@@ -66,7 +66,7 @@ def engines(pytestconfig: pytest.Config) -> Iterator[Settings]:
             data_dir=Path(folder),
             kafka_bootstrap=f"127.0.0.1:{free_port()}",
             elasticsearch_url=f"http://127.0.0.1:{free_port()}",
-            engine_java_options="" if is_long else local_engines.SHORT_RUN,
+            engine_java_options=None if is_long else local_engines.SHORT_RUN,
         )
         local = engine_settings(settings)
         local_engines.start(local)

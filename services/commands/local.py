@@ -24,7 +24,7 @@ def engine_settings(settings: Settings) -> EngineSettings:
         repository=settings.maven_repository or default_repository(),
         kafka_port=kafka_port,
         elasticsearch_port=elasticsearch_port,
-        java_options=tuple(settings.engine_java_options.split()),
+        java_options=tuple((settings.engine_java_options or "").split()),
     )
 
 
