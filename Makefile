@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 TEXTS := $(addprefix tests/unit/,alerter dates deduplicator entities normaliser)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up check check-texts check-wire lint test prove bench lock format clean
+.PHONY: help setup demo up check check-texts check-wire lint test test-engines test-rules prove bench lock format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,8 +38,14 @@ check-wire:
 	$(BIN)/pytest -q --quick tests/unit tests/contract $(TEXTS:%=--ignore=%)
 
 test: lint  ## every test, on the real Kafka and Elasticsearch
-	$(BIN)/pytest -q -n 2 tests/unit tests/contract
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line test-engines test-rules
+
+# Those on the engines wait half of their time: the others run meanwhile.
+test-engines:
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration tests/e2e
+
+test-rules:
+	$(BIN)/pytest -q tests/unit tests/contract
 
 lint: setup
 	$(BIN)/ruff check --quiet .
