@@ -4,6 +4,7 @@ import os
 import platform
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psutil
 import pytest
@@ -12,11 +13,11 @@ from services.commands.common import project_folder
 
 PAGE = """# Proofs at full size
 
-Made by `make prove` on {date} ({machine}), on the real Kafka and Elasticsearch on the same machine. The same proofs run
-at smaller sizes in `make test`.
+Made by `make prove` ({machine}), on the real Kafka and Elasticsearch on the same machine. The same proofs run at smaller
+sizes in `make test`. A proof that is run by itself (`pytest -m prove FILE`) replaces its own lines only.
 
-| what was shown | size | result |
-|---|---:|---|
+| what was shown | size | result | on |
+|---|---:|---|---|
 {rows}
 """
 
@@ -24,18 +25,27 @@ Record = Callable[[str, int, str], None]
 
 
 @pytest.fixture(scope="session")
-def proof() -> Iterator[Record]:
+def proof(pytestconfig: pytest.Config) -> Iterator[Record]:
     """Record one line of docs/proofs.md: what was shown, at which size, with what result."""
-    rows: list[str] = []
+    made: dict[str, str] = {}
 
     def record(what: str, size: int, result: str) -> None:
-        rows.append(f"| {what} | {size:,} | {result} |")
+        made[what] = f"| {what} | {size:,} | {result} | {datetime.now(UTC):%Y-%m-%d} |"
 
     yield record
     machine = f"{os.cpu_count()} cores, {psutil.virtual_memory().total >> 30} GiB, Python {platform.python_version()}"
-    page = PAGE.format(date=f"{datetime.now(UTC):%Y-%m-%d}", machine=machine, rows="\n".join(rows))
-    if rows:
-        (project_folder() / "docs/proofs.md").write_text(page, encoding="utf-8")
+    file = project_folder() / "docs/proofs.md"
+    rows = (made if pytestconfig.args == ["tests"] else lines_of(file) | made).values()
+    if made:
+        file.write_text(PAGE.format(machine=machine, rows="\n".join(rows)), encoding="utf-8")
+
+
+def lines_of(page: Path) -> dict[str, str]:
+    """Return the lines of the table by what they show."""
+    lines = page.read_text(encoding="utf-8").splitlines() if page.exists() else []
+    return {
+        line.split("|")[1].strip(): line for line in lines if line.startswith("| ") and "what was shown" not in line
+    }
 
 
 @pytest.fixture(scope="session")
