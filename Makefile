@@ -38,7 +38,7 @@ check-wire:
 	$(BIN)/pytest -q --quick tests/unit tests/contract $(TEXTS:%=--ignore=%)
 
 test: lint  ## every test, on the real Kafka and Elasticsearch
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line test-engines test-rules
+	@$(MAKE) --no-print-directory --jobs=2 test-engines test-rules
 
 # Those on the engines wait half of their time: the others run meanwhile.
 test-engines:
