@@ -17,6 +17,8 @@ from shared.local_engines import free_port
 from shared.settings import Settings, load_settings
 from tests.support.wire import Wire, copy_config, logs_of
 
+# What 100,000 articles take when every panel asks for ninety days at once.
+LARGE_HEAP = "-Xmx2g"
 # The same examples each time, however long one takes on a busy machine: what fails here fails anywhere.
 hypothesis.settings.register_profile("frontwire", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("frontwire")
@@ -66,7 +68,7 @@ def engines(pytestconfig: pytest.Config) -> Iterator[Settings]:
             data_dir=Path(folder),
             kafka_bootstrap=f"127.0.0.1:{free_port()}",
             elasticsearch_url=f"http://127.0.0.1:{free_port()}",
-            engine_java_options=None if is_long else local_engines.SHORT_RUN,
+            engine_java_options=LARGE_HEAP if is_long else local_engines.SHORT_RUN,
         )
         local = engine_settings(settings)
         local_engines.start(local)
