@@ -14,7 +14,7 @@ from services.commands.common import project_folder
 PAGE = """# Proofs at full size
 
 Made by `make prove` ({machine}), on the real Kafka and Elasticsearch on the same machine, with heaps of 2 GB at most. The
-same proofs run at smaller sizes in `make test`. A proof that is run by itself (`pytest -m prove FILE`) replaces its own lines only.
+same proofs run at smaller sizes in `make test`. A proof that is run by itself (`pytest -m prove FILE`) replaces its own lines.
 
 | what was shown | size | result | on |
 |---|---:|---|---|
