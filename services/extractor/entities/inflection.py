@@ -1,7 +1,7 @@
 """Case forms of Russian and Ukrainian names, from the table of endings in data/inflection.yaml."""
 
-from collections.abc import Iterator
-from functools import cache, cached_property, lru_cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, cached_property, lru_cache, partial
 from itertools import product
 from typing import Final, Generic, TypeVar
 
@@ -33,10 +33,19 @@ class Ending(BaseModel):
     example: list[str]
 
 
-class Inflections(Generic[P]):
-    """Finds the case forms of names without listing them: by the stem of the first word, then by its forms."""
+# A payload with the ways in which its name's case forms may be written where a given word stands.
+_Candidate = tuple[P, tuple[str, ...]]
+_Stems = dict[str, list[tuple[str, EntityType, str, P]]]
 
-    def __init__(self) -> None:
+
+class Inflections(Generic[P]):
+    """Finds the case forms of names without listing them: by the stem of the first word, then by its forms.
+
+    `as_form` gives what a payload means where not the name itself but a case form of it stands.
+    """
+
+    def __init__(self, as_form: Callable[[P], P]) -> None:
+        self._as_form = as_form
         self._names: list[tuple[str, EntityType, str | None, P]] = []
 
     def add(self, name: str, kind: EntityType, language: str | None, payload: P) -> None:
@@ -45,48 +54,50 @@ class Inflections(Generic[P]):
             self._names.append((name, kind, language, payload))
 
     @cached_property
-    def _by_stem(self) -> dict[str, list[tuple[str, EntityType, str, P]]]:
-        """The names by stem and language; made when the first Cyrillic text comes, since it takes a third of a second."""
-        found: dict[str, list[tuple[str, EntityType, str, P]]] = {}
+    def _candidates(self) -> Callable[[str], tuple[_Candidate[P], ...]]:
+        """What a word may begin; the stems are made when the first Cyrillic text comes, since it takes a third of a second."""
+        stems: _Stems[P] = {}
         for name, kind, language, payload in self._names:
             first = name.split(" ", 1)[0]
             for tongue in _languages(name.casefold(), language):
-                found.setdefault(_stem(first, tongue), []).append((name, kind, tongue, payload))
-        return found
+                stems.setdefault(_stem(first, tongue), []).append((name, kind, tongue, payload))
+        return lru_cache(maxsize=20_000)(partial(_candidates, stems, self._as_form))
 
     def find(self, text: str) -> Iterator[tuple[int, int, list[P]]]:
         """Yield start, end and payloads of every case form in an aligned text, in capitals too."""
         for match in _WORD.finditer(text):
-            second = _SECOND_HALF.match(text, match.end())
-            yield from self._forms_at(text, match.start(), match[0])
-            if second:
-                yield from self._forms_at(text, match.start(), match[0] + second[0])
-
-    def _forms_at(self, text: str, start: int, word: str) -> Iterator[tuple[int, int, list[P]]]:
-        """Yield the case forms that begin with a word: a whole one, or both halves of one like "Тель-Авиве"."""
-        shouted = word.isupper()
-        plain = "-".join(part[0] + part[1:].lower() for part in word.split("-")) if shouted else word
-        found: dict[int, list[P]] = {}
-        for length in range(max(2, len(plain) - _LONGEST_ENDING), len(plain) + 1):
-            for name, kind, tongue, payload in self._by_stem.get(plain[:length], ()):
-                end = _match(text, start, name, kind, tongue, shouted)
-                if end:
-                    found.setdefault(end, []).append(payload)
-        for end, payloads in found.items():
-            yield start, end, payloads
+            start, end = match.span()
+            yield from _written(text, start, self._candidates(match[0]))
+            if second := text.startswith("-", end) and _SECOND_HALF.match(text, end):
+                yield from _written(text, start, self._candidates(match[0] + second[0]))
 
 
-def _match(text: str, start: int, name: str, kind: EntityType, language: str, shouted: bool) -> int:
-    """Return where a case form of a name that starts here ends, or 0."""
-    forms = _forms_of(name, kind, language)
-    if not (shouted or text.startswith(forms, start)):
-        return 0
-    for form in forms:
-        end = start + len(form)
-        piece = text[start:end]
-        if (piece == form or (shouted and piece == form.upper())) and not text[end : end + 1].isalnum():
-            return end
-    return 0
+def _candidates(stems: _Stems[P], as_form: Callable[[P], P], word: str) -> tuple[_Candidate[P], ...]:
+    """Return the names of which a case form begins with a word: a whole one, or both halves of one like "Тель-Авиве"."""
+    shouted = word.isupper()
+    plain = "-".join(part[0] + part[1:].lower() for part in word.split("-")) if shouted else word
+    found: dict[P, dict[str, None]] = {}
+    for length in range(max(2, len(plain) - _LONGEST_ENDING), len(plain) + 1):
+        for name, kind, tongue, payload in stems.get(plain[:length], ()):
+            forms = _forms_of(name, kind, tongue)
+            spellings = (way for form in forms for way in ((form, form.upper()) if shouted else (form,)))
+            fitting = dict.fromkeys(way for way in spellings if way.startswith(word) or word.startswith(way))
+            if fitting:
+                found.setdefault(payload, {}).update(fitting)
+    return tuple((as_form(payload), tuple(spellings)) for payload, spellings in found.items())
+
+
+def _written(text: str, start: int, candidates: Iterable[_Candidate[P]]) -> Iterator[tuple[int, int, list[P]]]:
+    """Yield start, end and payloads of the case forms that stand at a position."""
+    found: dict[int, list[P]] = {}
+    for payload, spellings in candidates:
+        for spelling in spellings:
+            end = start + len(spelling)
+            if text.startswith(spelling, start) and not text[end : end + 1].isalnum():
+                found.setdefault(end, []).append(payload)
+                break
+    for end, payloads in found.items():
+        yield start, end, payloads
 
 
 @lru_cache(maxsize=20_000)

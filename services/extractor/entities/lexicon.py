@@ -4,8 +4,8 @@ Patterns are in lower case; how a hit is written decides in `find` whether it co
 found by stem (`inflection.Inflections`), not listed: that would quadruple the patterns.
 """
 
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Final, NamedTuple
 
 from ahocorasick_rs import AhoCorasick, Implementation
@@ -62,6 +62,8 @@ class Lexicon:
     def __init__(self, entries: Mapping[str, _Entry], inflections: Inflections[_Payload]) -> None:
         self._entries = list(entries.values())
         self._inflections = inflections
+        # Names come back: what a surface means is worked out once.
+        self._meant = lru_cache(maxsize=20_000)(partial(_as_written, self._entries))
         self._automaton = AhoCorasick(list(entries), implementation=Implementation.ContiguousNFA, store_patterns=False)
 
     def __len__(self) -> int:
@@ -70,38 +72,40 @@ class Lexicon:
     def find(self, text: str, folded: str) -> list[Hit]:
         """Return all hits between word boundaries, overlapping ones too. `folded` is the aligned `text` in lower case."""
         hits: list[Hit] = []
-        entries = self._entries
         length = len(text)
         for index, start, end in self._automaton.find_matches_as_indexes(folded, overlapping=True):
             if start and text[start - 1].isalnum() and text[start].isalnum():
                 continue
             if end < length and text[end].isalnum() and text[end - 1].isalnum():
                 continue
-            hit = _as_written(text[start:end], start, end, entries[index])
-            if hit is not None:
-                hits.append(hit)
-        for start, end, found in self._inflections.find(text):
-            payloads = [_inflected(payload) if isinstance(payload, Name) else payload for payload in found]
-            hits.append(_of(start, end, payloads, text[start:end].isupper()))
+            meant = self._meant(index, text[start:end])
+            if meant is not None:
+                hits.append(Hit(start, end, *meant))
+        for start, end, payloads in self._inflections.find(text):
+            hits.append(Hit(start, end, *_parted(payloads), text[start:end].isupper()))
         return hits
 
 
-@lru_cache(maxsize=10_000)
-def _inflected(name: Name) -> Name:
+def _inflected(payload: _Payload) -> _Payload:
     """Return a name as its case forms mean it: after those who bear the form itself as their name."""
-    meaning = name.meaning
-    return Name(meaning._replace(rule="inflected", rank=meaning.rank + _INFLECTED), name.alias)
+    if isinstance(payload, Cue):
+        return payload
+    meaning = payload.meaning
+    return Name(meaning._replace(rule="inflected", rank=meaning.rank + _INFLECTED), payload.alias)
 
 
-def _as_written(surface: str, start: int, end: int, entry: _Entry) -> Hit | None:
-    """Return the hit if the surface is written as a name's alias, in capitals, or is a cue with its case."""
+def _as_written(
+    entries: Sequence[_Entry], index: int, surface: str
+) -> tuple[tuple[Name, ...], tuple[Cue, ...], bool] | None:
+    """Return names, cues and `capitals` if a surface is written as a name's alias, in capitals, or is a cue with its case."""
+    entry = entries[index]
     exact = [
         payload for form, payload in entry if surface == form or (isinstance(payload, Cue) and _is_cue(surface, form))
     ]
     if exact:
-        return _of(start, end, exact, False)
+        return *_parted(exact), False
     if surface.isupper():
-        return _of(start, end, [payload for _, payload in entry], True)
+        return *_parted([payload for _, payload in entry]), True
     return None
 
 
@@ -110,15 +114,10 @@ def _is_cue(surface: str, form: str) -> bool:
     return form[0].islower() and (" " in form or surface[1:] == form[1:])
 
 
-def _of(start: int, end: int, found: Iterable[_Payload], capitals: bool) -> Hit:
-    names: list[Name] = []
-    cues: list[Cue] = []
-    for payload in found:
-        if isinstance(payload, Name):
-            names.append(payload)
-        else:
-            cues.append(payload)
-    return Hit(start, end, tuple(names), tuple(cues), capitals)
+def _parted(payloads: Sequence[_Payload]) -> tuple[tuple[Name, ...], tuple[Cue, ...]]:
+    """Return names and cues apart."""
+    names = tuple(payload for payload in payloads if isinstance(payload, Name))
+    return names, tuple(payload for payload in payloads if isinstance(payload, Cue))
 
 
 class Builder:
@@ -127,7 +126,7 @@ class Builder:
     def __init__(self, conditions: Mapping[str, Condition]) -> None:
         self._conditions = conditions
         self._entries: dict[str, _Entry] = {}
-        self._inflections: Inflections[_Payload] = Inflections()
+        self._inflections: Inflections[_Payload] = Inflections(_inflected)
 
     def add_set(self, item: AliasSet, territory: Territory | None, place: Place | None) -> None:
         """Add an alias set and, where it names them, the names of its country or place."""
