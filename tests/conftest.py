@@ -1,5 +1,9 @@
-"""Fixtures: one pair of real engines for the whole run, and a clean wire for each test, or each file, that asks for one."""
+"""Fixtures: one pair of real engines for the whole run, and a clean wire for each test, or each file, that asks for one.
 
+What `make check` leaves out is decided here: files and tests marked slow, and most of the examples of hypothesis.
+"""
+
+import gc
 import logging
 import tempfile
 from collections.abc import Iterator
@@ -21,13 +25,19 @@ from tests.support.wire import Wire, copy_config, logs_of
 LARGE_HEAP = "-Xmx2g"
 # The same examples each time, however long one takes on a busy machine: what fails here fails anywhere.
 hypothesis.settings.register_profile("frontwire", deadline=None, derandomize=True)
-hypothesis.settings.load_profile("frontwire")
+hypothesis.settings.register_profile("quick", hypothesis.settings.get_profile("frontwire"), max_examples=15)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--quick`: leave out the files of thorough tests, before they are even imported."""
     parser.addoption("--proof-articles", default=50_000, help="how many articles `make prove` sends")
-    parser.addoption("--quick", action="store_true", help="leave out test files marked slow")
+    parser.addoption("--quick", action="store_true", help="leave out what is marked slow, and most generated examples")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose how many examples hypothesis makes; what is imported from here on stays, so nothing of it needs collecting."""
+    gc.disable()
+    hypothesis.settings.load_profile("quick" if config.getoption("--quick") else "frontwire")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -41,9 +51,19 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take minutes: of two processes, neither ends long before the other."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out single tests in the same way; begin with the files that take minutes: no process ends long after another."""
+    if config.getoption("--quick"):
+        left_out = [item for item in items if item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
     items.sort(key=lambda item: item.get_closest_marker("minutes") is None)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector begin, without what was imported: rounds over that take a tenth of the time of short tests."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

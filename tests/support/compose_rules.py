@@ -225,7 +225,9 @@ def environment(compose: Compose, project: Path) -> Iterator[str]:
             yield f"{name}: no variable {unknown} in shared/settings.py"
         fields = {key.removeprefix("FRONTWIRE_").lower(): v for key, v in given.items() if v is not None}
         try:
-            settings = Settings(**{key: value for key, value in fields.items() if key in Settings.model_fields})
+            settings = settings_of(
+                frozenset((key, value) for key, value in fields.items() if key in Settings.model_fields)
+            )
         except ValidationError as error:
             yield f"{name}: {error}"
             continue
@@ -240,6 +242,12 @@ def environment(compose: Compose, project: Path) -> Iterator[str]:
             yield f"{name}: its metrics cannot be reached from other containers"
         for address in (*settings.kafka_bootstrap.split(","), urlsplit(settings.elasticsearch_url).netloc):
             yield from unreachable(compose, name, address)
+
+
+@cache
+def settings_of(fields: frozenset[tuple[str, Any]]) -> Settings:
+    """Return the settings that these fields make; raises `ValidationError`."""
+    return Settings(**dict(fields))
 
 
 def unreachable(compose: Compose, name: str, address: str) -> Iterator[str]:

@@ -68,7 +68,7 @@ def cluster() -> Iterator[tuple[Elasticsearch, Held]]:
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     client = Elasticsearch(f"http://127.0.0.1:{server.server_port}")
     yield client, held
     client.close()

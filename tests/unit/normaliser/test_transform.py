@@ -151,6 +151,7 @@ HOSTILE: dict[str, Callable[[int], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_twice_the_text_is_at_most_about_twice_the_work(kind: str, rules: Rules, make_raw: MakeRaw) -> None:
     def normalised(size: int) -> None:
