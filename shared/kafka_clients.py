@@ -110,11 +110,16 @@ def send(producer: KafkaProducer, message: Outgoing) -> Any:
     )
 
 
+def partitions_of(topic: Topic) -> list[TopicPartition]:
+    """Return every partition of a topic, in order."""
+    return [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+
+
 def read_to_end(settings: Settings, topic: Topic, client_id: str) -> Iterator[Record]:
     """Yield what a topic holds when the reading begins, each partition in its order; stops early when nothing comes for 15 s."""
     consumer = make_consumer(settings, None, client_id)
     try:
-        partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+        partitions = partitions_of(topic)
         consumer.assign(partitions)
         consumer.seek_to_beginning(*partitions)
         yield from until_end(consumer, partitions)

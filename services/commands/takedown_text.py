@@ -22,7 +22,7 @@ from shared.alerts import Alert, AlertState, without_text
 from shared.dead_letters import DeadLetter
 from shared.errors import Transient
 from shared.ids import article_of_key, family_of, partition_of, root_id
-from shared.kafka_clients import make_consumer, record_of, send, until_end
+from shared.kafka_clients import make_consumer, partitions_of, record_of, send, until_end
 from shared.notifications import Notification
 from shared.settings import Settings
 from shared.stage import Outgoing, Record, alert_message, null_message
@@ -107,7 +107,7 @@ class Text:
 
     def standing_in(self, topic: Topic) -> list[Record]:
         """Return the last record of each key of the article in a topic that is not keyed by articles alone."""
-        return self._last(self._read(_partitions(topic)))
+        return self._last(self._read(partitions_of(topic)))
 
     def letters(self) -> list[Record]:
         """Return the article's dead letters: of its records, and of keyless ones that hold its id."""
@@ -118,7 +118,7 @@ class Text:
                 key is None and self.article_id.encode() in (letter.value or b"")
             )
 
-        return [letter for topic in LETTER_TOPICS for letter in _last(self._read(_partitions(topic)), is_ours)]
+        return [letter for topic in LETTER_TOPICS for letter in _last(self._read(partitions_of(topic)), is_ours)]
 
     def _place(self, topic: Topic) -> TopicPartition:
         return TopicPartition(topic.name, partition_of(self.article_id, topic.partitions))
@@ -200,7 +200,7 @@ class Text:
 
     def _models(self, topic: Topic, parse: Callable[[bytes], Any]) -> Iterator[Any]:
         """Yield the latest record of every key of a compacted topic; what cannot be read is left out, as by its stage."""
-        for record in _last(self._read(_partitions(topic)), lambda record: True):
+        for record in _last(self._read(partitions_of(topic)), lambda record: True):
             try:
                 yield parse(record.value or b"")
             except ValidationError:
@@ -236,10 +236,6 @@ class Text:
             ignore_unavailable=True,
         )
         return {hit["_id"]: (hit["_index"], hit["_version"]) for hit in found["hits"]["hits"]}
-
-
-def _partitions(topic: Topic) -> list[TopicPartition]:
-    return [TopicPartition(topic.name, number) for number in range(topic.partitions)]
 
 
 def _last(records: Iterable[Record], chosen: Callable[[Record], bool]) -> list[Record]:

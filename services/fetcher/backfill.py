@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Final
 
-from kafka import KafkaAdminClient, TopicPartition
+from kafka import KafkaAdminClient
 from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError
 
 from shared.errors import Transient
-from shared.kafka_clients import make_admin
+from shared.kafka_clients import make_admin, partitions_of
 from shared.settings import Settings
 from shared.topics import (
     ARTICLES_EXTRACTED,
@@ -107,10 +107,7 @@ class StageLag:
 
 
 def _waiting(admin: KafkaAdminClient) -> int:
-    partitions = {
-        group: [TopicPartition(topic.name, number) for number in range(topic.partitions)]
-        for topic, group in WAY.items()
-    }
+    partitions = {group: partitions_of(topic) for topic, group in WAY.items()}
     committed = {
         partition: mark.offset
         for marks in admin.list_group_offsets(partitions).values()

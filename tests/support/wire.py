@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from elasticsearch import ApiError, Elasticsearch, TransportError
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 
 from services.commands.common import project_folder
@@ -21,7 +21,7 @@ from services.commands.local import engine_settings
 from shared import dead_letters, local_engines, topic_admin
 from shared.dead_letters import DeadLetter
 from shared.headers import Headers
-from shared.kafka_clients import make_admin, make_consumer, make_producer, record_of, send
+from shared.kafka_clients import make_admin, make_consumer, make_producer, partitions_of, send, until_end
 from shared.models import RawArticle
 from shared.settings import Settings, environment_of
 from shared.stage import Record, article_message
@@ -168,17 +168,12 @@ class Wire:
 
     def read(self, topic: Topic) -> list[Record]:
         """Return everything a topic holds, partition by partition in order."""
-        consumer = self.consumer
-        partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+        consumer, partitions = self.consumer, partitions_of(topic)
         consumer.assign(partitions)
         consumer.seek_to_beginning(*partitions)
         ends = consumer.end_offsets(partitions)
-        records: list[Record] = []
-        until = time.monotonic() + 60
-        while any(consumer.position(partition) < ends[partition] for partition in partitions):
-            assert time.monotonic() < until, f"{topic.name} cannot be read to its end"
-            for messages in consumer.poll(timeout_ms=500).values():
-                records += [record_of(message) for message in messages]
+        records = list(until_end(consumer, partitions))
+        assert all(consumer.position(each) >= ends[each] for each in partitions), f"{topic.name} not read to its end"
         return sorted(records, key=lambda record: (record.partition, record.offset))
 
     def keys(self, topic: Topic) -> set[bytes | None]:
@@ -187,8 +182,7 @@ class Wire:
 
     def held(self, topic: Topic) -> int:
         """Return how many records a topic was sent."""
-        partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
-        return sum(self.consumer.end_offsets(partitions).values())
+        return sum(self.consumer.end_offsets(partitions_of(topic)).values())
 
     def letters(self, topic: Topic) -> list[DeadLetter]:
         """Return the dead letters of a topic."""
@@ -240,9 +234,9 @@ class Wire:
         """Return the sum of a group's committed offsets on a topic."""
         with closing(make_consumer(self.settings, group, "tests")) as consumer:
             total = 0
-            for number in range(topic.partitions):
+            for partition in partitions_of(topic):
                 try:
-                    total += consumer.committed(TopicPartition(topic.name, number)) or 0
+                    total += consumer.committed(partition) or 0
                 except KafkaError:
                     continue
             return total
