@@ -126,7 +126,7 @@ def test_a_planted_spike_is_one_document_and_one_message_and_fifty_copies_are_no
     now = datetime.now(UTC)
     wire.publish(ordinary_day(now))
     wire.publish(spike(now))
-    wait_until(lambda: desk.requests and documents(wire), "the message and the document")
+    wait_until(lambda: desk.requests and documents(wire), "the message and the document", 120)
     wait_until(
         lambda: len(found_on(wire, "Pokrovsk")) == 50 and len(found_on(wire, "Kupyansk")) == 16, "every hit in the log"
     )
@@ -223,12 +223,12 @@ def test_an_edit_of_the_channels_counts_and_a_broken_one_does_not(wire: Wire, de
     path = wire.settings.config_dir / "channels.yaml"
     good = path.read_text(encoding="utf-8")
     path.write_text(good.replace("timeout:", "timeouts:"), encoding="utf-8")
-    wait_until(lambda: wire.metric(FIRST, "frontwire_config_refused") == 1, "the refusal")
+    wait_until(lambda: wire.metric(FIRST, "frontwire_config_refused") == 1, "the refusal", 30)
     kept = new_alert(9)
     put(wire, kept)
     wait_until(lambda: about(desk, kept), "the opening by the last good file")
     path.write_text(good.replace(desk.url, f"{desk.url}/moved"), encoding="utf-8")
-    wait_until(lambda: wire.metric(FIRST, "frontwire_config_refused") == 0, "the good edit")
+    wait_until(lambda: wire.metric(FIRST, "frontwire_config_refused") == 0, "the good edit", 30)
     moved = new_alert(10)
     put(wire, moved)
     wait_until(lambda: about(desk, moved), "the opening at the new address")

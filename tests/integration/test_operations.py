@@ -93,7 +93,7 @@ def test_a_keyword_added_while_the_extractor_runs_takes_effect_and_a_broken_edit
     try:
         keyword = "keywords:\n  - name: Grain trains\n    any_of: [đoàn tàu chở thóc]\n"
         watchlist.write_text(before.replace("keywords:\n", keyword), encoding="utf-8")
-        wait_until(lambda: keywords_of(wire, next(numbers)) == ["Grain trains"], "the keyword")
+        wait_until(lambda: keywords_of(wire, next(numbers)) == ["Grain trains"], "the keyword", 30)
         watchlist.write_text(before.replace("keywords:\n", keyword.replace("any_of", "any_off")), encoding="utf-8")
 
         def is_refused() -> bool:
@@ -101,7 +101,7 @@ def test_a_keyword_added_while_the_extractor_runs_takes_effect_and_a_broken_edit
             assert keywords_of(wire, next(numbers)) == ["Grain trains"]
             return wire.metric("extractor", "frontwire_config_refused") == 1
 
-        wait_until(is_refused, "the refusal")
+        wait_until(is_refused, "the refusal", 30)
         assert keywords_of(wire, next(numbers)) == ["Grain trains"]
     finally:
         watchlist.write_text(before, encoding="utf-8")
@@ -174,7 +174,7 @@ def test_an_operators_rule_takes_effect_while_the_normaliser_runs(wire: Wire) ->
         return "Bến phà" not in document["body"] and "desk.other.footer" in document["removed_rules"]
 
     try:
-        wait_until(is_cleaned, "the rule to be used")
+        wait_until(is_cleaned, "the rule to be used", 30)
         assert frontwire(wire, "check").returncode == 0
     finally:
         (folder / "desk.yaml").unlink()

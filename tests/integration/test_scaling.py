@@ -55,7 +55,7 @@ def test_a_standby_decider_takes_over(wire: Wire) -> None:
     wire.supervisor.kill(first.label)
     expected = {article_id_for_text(article.article_id): [article.article_id] for article in originals}
     send_all(wire, sketched_messages(again(article) for article in originals))
-    wait_until(lambda: len(wire.keys(ARTICLES_UNIQUE)) == 100, "the standby's decisions")
+    wait_until(lambda: len(wire.keys(ARTICLES_UNIQUE)) == 100, "the standby's decisions", 40)
     decided = [UniqueArticle.model_validate_json(record.value or b"") for record in wire.read(ARTICLES_UNIQUE)]
     assert {article.article_id: article.duplicate_of for article in decided if article.duplicate_of} == expected
 

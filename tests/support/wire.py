@@ -51,16 +51,10 @@ def wait_empty(
     left: Callable[[], Collection[object]], what: str, seconds: float = PATIENCE, every: float = 0.3
 ) -> None:
     """Wait until nothing is left; fails the test with what is."""
-    found: list[Collection[object]] = []
-
-    def is_empty() -> bool:
-        found[:] = [left()]
-        return not found[0]
-
-    try:
-        wait_until(is_empty, what, seconds, every)
-    except AssertionError:
-        raise AssertionError(f"waited {seconds:.0f} s for {what}; left: {found[0]}") from None
+    until = time.monotonic() + seconds
+    while found := left():
+        assert time.monotonic() <= until, f"waited {seconds:.0f} s for {what}; left: {found}"
+        time.sleep(every)
 
 
 def delete_indices(client: Elasticsearch) -> None:
@@ -118,7 +112,7 @@ class Wire:
         """Start a killed process again, without waiting for it."""
         self.supervisor.start_one(self.supervisor.running[label].job)
 
-    def wait_ready(self, label: str, seconds: float = PATIENCE) -> None:
+    def wait_ready(self, label: str) -> None:
         """Wait until a process says it can work."""
         running = self.supervisor.running[label]
 
@@ -126,7 +120,7 @@ class Wire:
             assert running.process.poll() is None, f"{label} ended: {running.log.read_text()[-2000:]}"
             return any(value == 1.0 for _, value in read_metrics(running.metrics_url).get("frontwire_ready", []))
 
-        wait_until(ready, f"{label} to be ready", seconds)
+        wait_until(ready, f"{label} to be ready")
 
     def metric(self, label: str, name: str) -> float:
         """Return the sum of a metric over its labels."""
@@ -219,9 +213,9 @@ class Wire:
         except (ApiError, TransportError):
             return 0
 
-    def wait_indexed(self, ids: set[str], seconds: float = PATIENCE) -> None:
+    def wait_indexed(self, ids: set[str]) -> None:
         """Wait until the index holds each of these ids; fails when one is there twice."""
-        wait_until(lambda: ids <= set(self.indexed()), f"{len(ids)} documents", seconds, every=0.5)
+        wait_until(lambda: ids <= set(self.indexed()), f"{len(ids)} documents", every=0.5)
         found = self.indexed()
         assert {found[each] for each in ids} == {1}
 
