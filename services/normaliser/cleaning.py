@@ -95,6 +95,11 @@ class Line:
         )
 
     @property
+    def may_be_title(self) -> bool:
+        """Whether the line is short enough to be the title of what follows."""
+        return len(self.rest) <= LONGEST_HEADLINE
+
+    @property
     def is_truncated(self) -> bool:
         """Whether the line breaks off with an ellipsis."""
         if self.removed:
@@ -138,8 +143,11 @@ def split_lines(text: str) -> list[Line]:
     return lines
 
 
-def clean(text: str, rules: Selection, dates: DateWords) -> Cleaned:
-    """Return the lines of a text with everything marked that is not the article's own."""
+def clean(text: str, rules: Selection, dates: DateWords, has_title: bool = False) -> Cleaned:
+    """Return the lines of a text with everything marked that is not the article's own.
+
+    Where no title was given, the first line may be it: then it does not begin the text.
+    """
     lines = split_lines(text)
     body_seen = False
     dateline: tuple[str, str] | None = None
@@ -163,11 +171,12 @@ def clean(text: str, rules: Selection, dates: DateWords) -> Cleaned:
             _cut_inside(line, rules)
             if line.credit_inside and line.head:
                 _cut_openings(line, rules, dates, may_have_dateline=True)
-        line.may_sign = line.may_sign or (not line.cuts and _may_sign(line, rules))
+        line.may_sign = line.may_sign or (not line.cuts and may_sign(line.text, rules))
         if line.has_ending or line.may_sign:
             body_seen = False
         elif line.is_paragraph:
-            body_seen = True
+            body_seen = has_title or not line.may_be_title
+        has_title = has_title or not line.removed
         index += 1
     _cut_bare_captions(lines)
     _cut_captions_above_credits(lines)
@@ -287,8 +296,9 @@ def _teasers(lines: Sequence[Line], index: int, heading: Rule, rules: Selection)
     return teasers
 
 
-def _may_sign(line: Line, rules: Selection) -> bool:
-    return len(line.text) <= _LONGEST_SIGNATURE and rules.full("closing", line.text) is not None
+def may_sign(text: str, rules: Selection) -> bool:
+    """Whether a line could be the signature of an article."""
+    return len(text) <= _LONGEST_SIGNATURE and rules.full("closing", text) is not None
 
 
 def cut_tail(line: Line, rules: Selection) -> None:

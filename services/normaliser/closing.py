@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import Final
 
 from services.normaliser.cleaning import CLOSING_QUOTES, FULL_STOPS, LIST_SIGNS, Line
+from services.normaliser.remains import kept_text, take_out
 from services.normaliser.rules import Selection
 
 _TOP_LINES: Final = 5  # a by-line that opens an article stands within so many lines
@@ -20,13 +21,13 @@ _BOX_FAMILIES: Final = frozenset({"insert", "other", "share"})
 _CLOSING_FAMILIES: Final = frozenset({"author", "other", "related", "share"})
 
 
-def cut_signatures(lines: Sequence[Line], starts: Sequence[int], rules: Selection) -> None:
+def cut_signatures(lines: Sequence[Line], starts: Sequence[int], rules: Selection, title_is_given: bool) -> None:
     """Take out the lines that only sign an article: at the end of a part, or under its headline.
 
-    `starts` are the indices of the lines with which parts begin.
+    `starts` are the indices of the lines with which parts begin; a title can only be given for the first part.
     """
-    for part in _parts(lines, starts):
-        for line in _signatures(part):
+    for number, part in enumerate(_parts(lines, starts)):
+        for line in _signatures(part, title_is_given and number == 0):
             _sign(line, rules)
 
 
@@ -78,8 +79,8 @@ def _parts(lines: Sequence[Line], starts: Sequence[int]) -> Iterator[Sequence[Li
 
 
 def _sign(line: Line, rules: Selection) -> None:
-    if not line.removed and (found := rules.full("closing", line.text)):
-        line.remove(found[0].id, found[0].family)
+    if not line.removed and (found := rules.full("closing", kept_text(line))):
+        take_out(line, found[0].id, found[0].family)
 
 
 def _stands_above_headline(part: Sequence[Line], kept: Sequence[Line]) -> bool:
@@ -109,14 +110,15 @@ def _may_be_role(line: Line) -> bool:
     return _may_be_label(line, _LONGEST_ROLE) and line.text.count(" ") < _MOST_ROLE_WORDS and ":" not in line.text
 
 
-def _signatures(part: Sequence[Line]) -> Iterator[Line]:
+def _signatures(part: Sequence[Line], has_title: bool) -> Iterator[Line]:
     """Yield the lines that stand where an article is signed; names among the paragraphs are subheadings, the first one too.
 
-    A first line that is a paragraph opens the text: what stands below it is no by-line.
+    A first line that is a paragraph, and not the title, opens the text: what stands below it is no by-line.
     """
     kept = [line for line in part if not line.removed]
     closing = list(takewhile(attrgetter("may_sign"), reversed(kept[1:])))
-    top = list(takewhile(lambda line: not line.is_paragraph, kept[:_TOP_LINES]))
+    titles = kept[:1] if kept and not has_title and kept[0].may_be_title else []
+    top = titles + list(takewhile(lambda line: not line.is_paragraph, kept[len(titles) : _TOP_LINES]))
     has_names_inside = any(line.may_sign for line in kept[max(1, len(top)) : len(kept) - len(closing)])
     if top and top[0].may_sign and not has_names_inside and _stands_above_headline(part, kept):
         yield top.pop(0)

@@ -5,12 +5,15 @@ from dataclasses import replace
 from operator import attrgetter
 
 from services.normaliser.changes import Change
-from services.normaliser.cleaning import Line, cut_tail
+from services.normaliser.cleaning import Line, cut_tail, may_sign
 from services.normaliser.rules import Selection
 
 
 def cut_remains(lines: Sequence[Line], rules: Selection) -> None:
-    """Take out what is left of a line when that is boilerplate itself, as the invitation to share after a credit."""
+    """Take out what is left of a line when that is boilerplate itself, as the invitation to share after a credit.
+
+    What may sign the article is marked: its place decides later.
+    """
     for line in lines:
         if not line.cuts or line.removed:
             continue
@@ -21,8 +24,9 @@ def cut_remains(lines: Sequence[Line], rules: Selection) -> None:
         elif text:
             cut_tail(rest, rules)
         if rest.removed:
-            line.cuts.extend(taken(line, rest.cuts[-1].rule, rest.family))
-            line.family = rest.family
+            take_out(line, rest.cuts[-1].rule, rest.family)
+        else:
+            line.may_sign = line.may_sign or may_sign(text, rules)
 
 
 def kept_text(line: Line) -> str:
@@ -31,11 +35,22 @@ def kept_text(line: Line) -> str:
         return line.text
     pieces: list[str] = []
     position = line.start
-    for cut in sorted(line.cuts, key=lambda cut: cut.start):
+    for cut in sorted(line.cuts, key=attrgetter("start")):
         pieces.append(line.text[position - line.start : cut.start - line.start] + cut.replacement)
         position = cut.end
     pieces.append(line.text[position - line.start :])
     return "".join(pieces).strip()
+
+
+def holds_text(line: Line) -> bool:
+    """Whether anything is left of a line after its cuts."""
+    return not line.removed and bool(kept_text(line))
+
+
+def take_out(line: Line, rule: str, family: str) -> None:
+    """Remove what a line's own cuts leave of it."""
+    line.cuts.extend(taken(line, rule, family))
+    line.family = family
 
 
 def taken(line: Line, rule: str, family: str) -> Iterator[Change]:

@@ -45,6 +45,7 @@ _FRAGMENTS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 _GROUP_NAME = re.compile(r"\(\?P<\w+>")
+_NOWHERE: Final = r"(?!)"
 _SEARCHED: Final[tuple[Where, ...]] = ("inside", "tail")
 _PLACEHOLDER = re.compile(r"%([a-z_0-9]+)%")
 
@@ -151,15 +152,7 @@ class Selection:
             where: re.compile("|".join(f"(?:{_GROUP_NAME.sub('(?:', pattern.pattern)})" for _, pattern in patterns))
             for where, patterns in self._by_place.items()
         }
-        self._quick: dict[Where, re.Pattern[str]] = {}
-        self._tests: dict[Where, list[tuple[re.Pattern[str], list[int]]]] = {}
-        for where in _SEARCHED:
-            needed = [_needed(_parsed(pattern.pattern)) for _, pattern in self._by_place.get(where, ())]
-            places: dict[tuple[str, ...], list[int]] = {}  # many rules need the same
-            for place, words in enumerate(needed):
-                places.setdefault(words, []).append(place)
-            self._tests[where] = [(_any_of(words), found) for words, found in places.items()]
-            self._quick[where] = _any_of([word for words in needed for word in words] if all(needed) else ())
+        self._sieves = {where: _Sieve([pattern for _, pattern in self._by_place.get(where, ())]) for where in _SEARCHED}
 
     def full(self, where: Where, text: str) -> tuple[Rule, "re.Match[str]"] | None:
         """Return the first rule of a place whose pattern is the whole text, with its match."""
@@ -177,13 +170,35 @@ class Selection:
 
     def anywhere(self, where: Where, text: str) -> Iterator[tuple[Rule, "re.Match[str]"]]:
         """Return every match of every rule of a place."""
-        if where not in self._by_place or not self._quick[where].search(text):
-            return
-        possible = (places for test, places in self._tests[where] if test.search(text))
-        for place in sorted(chain.from_iterable(possible)):
+        for place in self._sieves[where].possible(text):
             rule, pattern = self._by_place[where][place]
             for match in pattern.finditer(text):
                 yield rule, match
+
+
+class _Sieve:
+    """Tells which of some patterns a text can hold at all, by two looks: at the signs and at the words that they need."""
+
+    def __init__(self, patterns: Sequence["re.Pattern[str]"]) -> None:
+        self._always: list[int] = []
+        self._of_need: dict[str, list[int]] = {}
+        for place, pattern in enumerate(patterns):
+            needed = _needed(_parsed(pattern.pattern))
+            if not needed:
+                self._always.append(place)
+            for need in needed:
+                self._of_need.setdefault(need, []).append(place)
+        signs = "".join(re.escape(need) for need in sorted(self._of_need) if len(need) == 1)
+        self._words = sorted(need for need in self._of_need if len(need) > 1)
+        self._sign = re.compile(f"[{signs}]" if signs else _NOWHERE)
+        self._word = re.compile("|".join(map(re.escape, self._words)) or _NOWHERE)
+
+    def possible(self, text: str) -> list[int]:
+        """Return the places of the patterns that may be found in a text, in order."""
+        needs = set(self._sign.findall(text))
+        if self._word.search(text):
+            needs.update(word for word in self._words if word in text)
+        return sorted({*self._always, *chain.from_iterable(self._of_need[need] for need in needs)})
 
 
 def cut_of(match: "re.Match[str]") -> tuple[int, int]:
@@ -347,17 +362,6 @@ def _nested(node: Any, inside: bool) -> bool:
 def _parsed(pattern: str) -> Any:
     """Return a pattern as the tree the standard library compiles it from."""
     return import_module("re._parser").parse(pattern)
-
-
-def _any_of(words: Iterable[str]) -> "re.Pattern[str]":
-    """Return a pattern that finds any of some strings, or that finds itself everywhere when there are none."""
-    distinct = sorted(set(words))
-    letters = [re.escape(word) for word in distinct if len(word) == 1]
-    either = [
-        *(["[" + "".join(letters) + "]"] if letters else []),
-        *(re.escape(word) for word in distinct if len(word) > 1),
-    ]
-    return re.compile("|".join(either))
 
 
 def _needed(items: Iterable[Any]) -> tuple[str, ...]:

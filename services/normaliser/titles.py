@@ -14,7 +14,7 @@ from typing import Final
 
 from services.normaliser.changes import Change
 from services.normaliser.cleaning import LONGEST_HEADLINE, Line
-from services.normaliser.remains import kept_text, taken
+from services.normaliser.remains import holds_text, kept_text, taken
 from services.normaliser.repair import FAMILY_SPACE
 from shared.text import fold
 
@@ -36,7 +36,7 @@ class Title:
 
 def choose_title(lines: Sequence[Line], given: str) -> Title:
     """Return the title of a part from its lines, those taken out by the clean-up included, and the title that was given."""
-    kept = [line for line in lines if not line.removed and kept_text(line)]
+    kept = [line for line in lines if holds_text(line)]
     if given:
         return Title(given, _repeats(kept, given))
     if not kept:

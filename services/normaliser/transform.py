@@ -17,7 +17,7 @@ from services.normaliser.closing import cut_between, cut_closing_zones, cut_role
 from services.normaliser.markup import FAMILY_MARKUP, strip_markup
 from services.normaliser.moments import named_zone
 from services.normaliser.publication import Clue, choose, feed_clue, metadata_clue, url_clue
-from services.normaliser.remains import cut_remains
+from services.normaliser.remains import cut_remains, holds_text
 from services.normaliser.repair import FAMILIES as REPAIR_FAMILIES
 from services.normaliser.repair import FAMILY_CONTROL, FAMILY_ENCODING, repair
 from services.normaliser.rules import Rules
@@ -53,21 +53,19 @@ def normalise(raw: RawArticle, *, rules: Rules) -> Iterator[NormalisedArticle]:
     document = languages.identify(repaired, rules.languages)
     unaccented = languages.is_unaccented(repaired, document.code)
     selection = rules.for_outlet(raw.source.name, unaccented)
-    lines = clean(repaired, selection, rules.date_words).lines
+    title_changes = _title_changes(raw.title or "")
+    given_title = apply(raw.title or "", title_changes)
+    lines = clean(repaired, selection, rules.date_words, bool(given_title)).lines
     cut_remains(lines, selection)
     cuts = find_cuts(lines, frozenset(rules.words.get("opener", ())))
     starts = [cut.line for cut in cuts]
     cut_closing_zones(lines, starts, selection)
-    cut_signatures(lines, starts, selection)
-    cut_roles(lines, starts, bool((raw.title or "").strip()))
+    cut_signatures(lines, starts, selection, bool(given_title))
+    cut_roles(lines, starts, bool(given_title))
     cut_between(lines, starts)
-    parts = list(_parts(lines, cuts, len(repaired)))
+    parts = list(_parts(lines, _with_text(lines, cuts), len(repaired)))
     back = Track(to_repaired)
-    title_changes = _title_changes(raw.title or "")
-    finished = []
-    for number, part in enumerate(parts, 1):
-        given = apply(raw.title or "", title_changes) if number == 1 else ""
-        finished.append(_PartText(part, repaired, given))
+    finished = [_PartText(part, repaired, "" if number else given_title) for number, part in enumerate(parts)]
     if not any(text.body for text in finished):
         raise Rejected(Reason.EMPTY_BODY, f"{len(raw.text)} characters, none of them the article's own text")
     changes = chain(to_repaired, [change for text in finished for change in text.changes], repaired)
@@ -97,6 +95,13 @@ def _title_changes(title: str) -> list[Change]:
     repairs = repair(title)
     repaired = apply(title, repairs)
     return chain(repairs, tidy_title(repaired), repaired)
+
+
+def _with_text(lines: Sequence[Line], cuts: Sequence[Cut]) -> list[Cut]:
+    """Return the cuts before text, the first always among them: what holds boilerplate alone is no article of its own."""
+    ends = [*(cut.line for cut in cuts[1:]), len(lines)]
+    filled = [cut for cut, end in zip(cuts, ends, strict=True) if any(map(holds_text, lines[cut.line : end]))]
+    return [cuts[0], *filled[1:]]
 
 
 def _parts(lines: list[Line], cuts: Sequence[Cut], length: int) -> Iterator[_Part]:

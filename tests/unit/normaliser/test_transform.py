@@ -42,6 +42,30 @@ def test_glued_articles_become_parts_with_their_evidence(rules: Rules, make_raw:
     assert rebuild(parts) == text
 
 
+def test_a_part_of_which_nothing_is_left_is_none(rules: Rules, make_raw: MakeRaw) -> None:
+    text = f"Phà thay cầu\n{LEDE}\n{SECOND}\nPhạm Đông Hải\n(Thời Báo Biển) - Подробнее на РБК: «Кто вывозит зерно»\n"
+    article = only(make_raw(text), rules)
+    assert (article.parts_total, article.body) == (1, f"{LEDE}\n{SECOND}")
+    assert rebuild([article]) == text
+
+
+def test_a_title_that_ends_in_a_full_stop_is_not_the_first_paragraph(rules: Rules, make_raw: MakeRaw) -> None:
+    dateline = only(make_raw(f"{SECOND}\n\n(Thời Báo Biển) - {LEDE}"), rules)
+    assert (dateline.title, dateline.body) == (SECOND, LEDE)
+    by_line = only(make_raw(f"{SECOND}\n\nPhạm Đông Hải\n\n{LEDE}\n\n{LEDE}"), rules)
+    assert (by_line.title, by_line.body) == (SECOND, f"{LEDE}\n\n{LEDE}")
+
+
+def test_a_given_title_leaves_the_first_paragraph_where_it_is(rules: Rules, make_raw: MakeRaw) -> None:
+    text = f"{SECOND}\n\n(Thời Báo Biển) - {LEDE}"
+    assert only(make_raw(text, title="Phà thay cầu"), rules).body == text
+
+
+def test_a_signature_that_closes_with_the_agency_sign_is_one(rules: Rules, make_raw: MakeRaw) -> None:
+    article = only(make_raw(f"Phà thay cầu\n{LEDE}\n{SECOND}\nPhạm Đông Hải\nTheo Kyodo./."), rules)
+    assert article.body == f"{LEDE}\n{SECOND}"
+
+
 def test_captions_and_credits_are_kept_as_fields(rules: Rules, make_raw: MakeRaw) -> None:
     article = only(make_raw(f"{LEDE}\nPhà qua sông lúc chập tối. Ảnh: Kyodo\n{SECOND}", title="Phà thay cầu"), rules)
     assert article.captions == ["Phà qua sông lúc chập tối."]
