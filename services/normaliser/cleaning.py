@@ -24,7 +24,6 @@ _MOST_TEASERS = {"insert": 3, "related": 8}
 _MOST_OPENINGS = 4  # prefix, dateline, a second dateline
 _LONGEST_TEASER = 140
 _SHORTEST_OPENED = 15  # characters of text that a dateline opens
-_BOTTOM_LINES = 3  # a date line that closes an article stands within so many
 
 _SENTENCE_BREAK = re.compile(r"(?<![\s.(][^\W\d_])(?<!^[^\W\d_])[.!?…][\"”»')]*\s+(?=[\"“«„(]?[^\W_a-zа-яёіїєґ])")
 _SIGNED_DATE = re.compile(r"(?:[^\W\d_a-zа-яёіїєґ][^\W\d_.]*\.?\s){1,5}[-–—|•·]\s")
@@ -224,11 +223,9 @@ def _cut_openings(line: Line, rules: Selection, dates: DateWords, may_have_datel
 def _cut_whole_line(lines: Sequence[Line], index: int, rules: Selection, dates: DateWords, may_open: bool) -> int:
     """Take out a line that is boilerplate as a whole, with the teasers under a heading; return how many lines went."""
     line = lines[index]
-    closes = index >= len(lines) - _BOTTOM_LINES and not any(later.is_paragraph for later in lines[index + 1 :])
-    may_date = (may_open or closes) and len(line.text) <= MAX_LENGTH
     if (found := rules.full("line", line.text)) and not (index == 0 and _reads_as_headline(found[0], line.text)):
         line.remove(found[0].id, found[0].family)
-        line.visible = _visible_date(line.text, dates) if may_date else None
+        line.visible = visible_date(line.text, dates) if may_open else None
         return 1
     if found := rules.full("block", line.text):
         line.remove(found[0].id, found[0].family)
@@ -236,16 +233,20 @@ def _cut_whole_line(lines: Sequence[Line], index: int, rules: Selection, dates: 
         for teaser in teasers:
             teaser.remove(found[0].id, found[0].family)
         return 1 + len(teasers)
-    if may_date and (moment := _visible_date(line.text, dates)):
-        line.visible = moment
+    return int(may_open and cut_date(line, dates))
+
+
+def cut_date(line: Line, dates: DateWords) -> bool:
+    """Take out a line that states a date and nothing else, and keep the date; return whether it does."""
+    line.visible = visible_date(line.text, dates)
+    if line.visible:
         line.remove("any.other.visible-date", "other")
-        return 1
-    return 0
+    return line.removed
 
 
-def _visible_date(text: str, dates: DateWords) -> Moment | None:
+def visible_date(text: str, dates: DateWords) -> Moment | None:
     """Return the date of a line that states nothing else, a by-line before it excepted."""
-    if not _DAY_AND_MORE.search(text):
+    if len(text) > MAX_LENGTH or not _DAY_AND_MORE.search(text):
         return None
     text = _SECTION.sub("", text)
     moment = read_moment(text, dates)

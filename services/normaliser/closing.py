@@ -8,11 +8,13 @@ from itertools import pairwise, takewhile
 from operator import attrgetter
 from typing import Final
 
-from services.normaliser.cleaning import CLOSING_QUOTES, FULL_STOPS, LIST_SIGNS, Line
+from services.normaliser.cleaning import CLOSING_QUOTES, FULL_STOPS, LIST_SIGNS, Line, cut_date, visible_date
+from services.normaliser.moments import DateWords
 from services.normaliser.remains import kept_text, take_out
 from services.normaliser.rules import Selection
 
-_TOP_LINES: Final = 5  # a by-line that opens an article stands within so many lines
+_TOP_LINES: Final = 5  # a by-line that opens an article stands within so many lines below the title
+_BOTTOM_LINES: Final = 3  # a date line that closes an article stands within so many
 _LONGEST_LABEL: Final = 60
 _LONGEST_LINK: Final = 140
 _LONGEST_ROLE: Final = 45
@@ -29,6 +31,16 @@ def cut_signatures(lines: Sequence[Line], starts: Sequence[int], rules: Selectio
     for number, part in enumerate(_parts(lines, starts)):
         for line in _signatures(part, title_is_given and number == 0):
             _sign(line, rules)
+
+
+def cut_closing_dates(lines: Sequence[Line], starts: Sequence[int], dates: DateWords) -> None:
+    """Take out the lines below a part's text that state its date and nothing else; read the date of those taken out before."""
+    for part in _parts(lines, starts):
+        for line in takewhile(lambda line: not line.is_paragraph, reversed(part[-_BOTTOM_LINES:])):
+            if line.removed:
+                line.visible = line.visible or visible_date(line.text, dates)
+            elif not line.cuts:
+                cut_date(line, dates)
 
 
 def cut_closing_zones(lines: Sequence[Line], starts: Sequence[int], rules: Selection) -> None:
@@ -118,7 +130,7 @@ def _signatures(part: Sequence[Line], has_title: bool) -> Iterator[Line]:
     kept = [line for line in part if not line.removed]
     closing = list(takewhile(attrgetter("may_sign"), reversed(kept[1:])))
     titles = kept[:1] if kept and not has_title and kept[0].may_be_title else []
-    top = titles + list(takewhile(lambda line: not line.is_paragraph, kept[len(titles) : _TOP_LINES]))
+    top = titles + list(takewhile(lambda line: not line.is_paragraph, kept[len(titles) : len(titles) + _TOP_LINES]))
     has_names_inside = any(line.may_sign for line in kept[max(1, len(top)) : len(kept) - len(closing)])
     if top and top[0].may_sign and not has_names_inside and _stands_above_headline(part, kept):
         yield top.pop(0)

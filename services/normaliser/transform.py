@@ -13,7 +13,7 @@ from typing import Final
 from services.normaliser import language as languages
 from services.normaliser.changes import Change, Track, apply, chain, join_neighbours, rebuild, rebuild_title, to_edits
 from services.normaliser.cleaning import Line, clean
-from services.normaliser.closing import cut_between, cut_closing_zones, cut_roles, cut_signatures
+from services.normaliser.closing import cut_between, cut_closing_dates, cut_closing_zones, cut_roles, cut_signatures
 from services.normaliser.markup import FAMILY_MARKUP, strip_markup
 from services.normaliser.moments import named_zone
 from services.normaliser.publication import Clue, choose, feed_clue, metadata_clue, url_clue
@@ -59,6 +59,7 @@ def normalise(raw: RawArticle, *, rules: Rules) -> Iterator[NormalisedArticle]:
     cut_remains(lines, selection)
     cuts = find_cuts(lines, frozenset(rules.words.get("opener", ())))
     starts = [cut.line for cut in cuts]
+    cut_closing_dates(lines, starts, rules.date_words)
     cut_closing_zones(lines, starts, selection)
     cut_signatures(lines, starts, selection, bool(given_title))
     cut_roles(lines, starts, bool(given_title))

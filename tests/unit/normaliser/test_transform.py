@@ -56,6 +56,13 @@ def test_a_title_that_ends_in_a_full_stop_is_not_the_first_paragraph(rules: Rule
     assert (by_line.title, by_line.body) == (SECOND, f"{LEDE}\n\n{LEDE}")
 
 
+def test_a_date_that_closes_a_part_is_the_parts_own(rules: Rules, make_raw: MakeRaw) -> None:
+    text = f"Phà thay cầu\n{LEDE}\n{SECOND[:-1]}./.\n6/10/2025\nQuốc hội hoãn bỏ phiếu luật động viên\n{SECOND}\n{LEDE}"
+    first, second = normalise(make_raw(text), rules=rules)
+    assert (first.body, first.published.value) == (f"{LEDE}\n{SECOND}", "2025-10-06")
+    assert second.published.value is None
+
+
 def test_a_given_title_leaves_the_first_paragraph_where_it_is(rules: Rules, make_raw: MakeRaw) -> None:
     text = f"{SECOND}\n\n(Thời Báo Biển) - {LEDE}"
     assert only(make_raw(text, title="Phà thay cầu"), rules).body == text
