@@ -11,14 +11,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
-from importlib import import_module
-from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import Field
 
 from services.normaliser.moments import DateWords
+from services.normaliser.patterns import Sieve, refuse_nested_repeats
 from shared.text import fold
 from shared.yaml_config import ConfigError, ConfigModel, Problem, line_of, load, read_text
 
@@ -45,7 +44,6 @@ _FRAGMENTS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 _GROUP_NAME = re.compile(r"\(\?P<\w+>")
-_NOWHERE: Final = r"(?!)"
 _SEARCHED: Final[tuple[Where, ...]] = ("inside", "tail")
 _PLACEHOLDER = re.compile(r"%([a-z_0-9]+)%")
 
@@ -152,7 +150,7 @@ class Selection:
             where: re.compile("|".join(f"(?:{_GROUP_NAME.sub('(?:', pattern.pattern)})" for _, pattern in patterns))
             for where, patterns in self._by_place.items()
         }
-        self._sieves = {where: _Sieve([pattern for _, pattern in self._by_place.get(where, ())]) for where in _SEARCHED}
+        self._sieves = {where: Sieve([pattern for _, pattern in self._by_place.get(where, ())]) for where in _SEARCHED}
 
     def full(self, where: Where, text: str) -> tuple[Rule, "re.Match[str]"] | None:
         """Return the first rule of a place whose pattern is the whole text, with its match."""
@@ -174,31 +172,6 @@ class Selection:
             rule, pattern = self._by_place[where][place]
             for match in pattern.finditer(text):
                 yield rule, match
-
-
-class _Sieve:
-    """Tells which of some patterns a text can hold at all, by two looks: at the signs and at the words that they need."""
-
-    def __init__(self, patterns: Sequence["re.Pattern[str]"]) -> None:
-        self._always: list[int] = []
-        self._of_need: dict[str, list[int]] = {}
-        for place, pattern in enumerate(patterns):
-            needed = _needed(_parsed(pattern.pattern))
-            if not needed:
-                self._always.append(place)
-            for need in needed:
-                self._of_need.setdefault(need, []).append(place)
-        signs = "".join(re.escape(need) for need in sorted(self._of_need) if len(need) == 1)
-        self._words = sorted(need for need in self._of_need if len(need) > 1)
-        self._sign = re.compile(f"[{signs}]" if signs else _NOWHERE)
-        self._word = re.compile("|".join(map(re.escape, self._words)) or _NOWHERE)
-
-    def possible(self, text: str) -> list[int]:
-        """Return the places of the patterns that may be found in a text, in order."""
-        needs = set(self._sign.findall(text))
-        if self._word.search(text):
-            needs.update(word for word in self._words if word in text)
-        return sorted({*self._always, *chain.from_iterable(self._of_need[need] for need in needs)})
 
 
 def cut_of(match: "re.Match[str]") -> tuple[int, int]:
@@ -330,62 +303,6 @@ def _without_marks(pattern: str) -> str:
         (plain.upper() if character.isupper() else plain) if len(plain := fold(character)) == 1 else character
         for character in pattern
     )
-
-
-def refuse_nested_repeats(pattern: str) -> None:
-    """Raise `ValueError` for a repeat without limit inside another: such a pattern can take time without end."""
-    if _nested(_parsed(pattern), False):
-        raise ValueError(
-            "a repeat without limit inside another one: give the inner one a limit, or write it possessive (a++)"
-        )
-
-
-def _nested(node: Any, inside: bool) -> bool:
-    unlimited = 1000
-    for name, argument in node:
-        kind = str(name)
-        if kind in ("MAX_REPEAT", "MIN_REPEAT"):
-            is_unlimited = int(argument[1]) > unlimited
-            if (inside and is_unlimited) or _nested(argument[2], inside or is_unlimited):
-                return True
-        elif kind == "SUBPATTERN":
-            if _nested(argument[3], inside):
-                return True
-        elif kind == "BRANCH":
-            if any(_nested(branch, inside) for branch in argument[1]):
-                return True
-        elif kind in ("ASSERT", "ASSERT_NOT") and _nested(argument[1], inside):
-            return True
-    return False
-
-
-def _parsed(pattern: str) -> Any:
-    """Return a pattern as the tree the standard library compiles it from."""
-    return import_module("re._parser").parse(pattern)
-
-
-def _needed(items: Iterable[Any]) -> tuple[str, ...]:
-    """Return strings of which every text a parsed pattern is found in holds at least one; none when nothing can be said."""
-    found: list[tuple[str, ...]] = []
-    run = ""
-    for item in items:
-        name, argument = str(item[0]), item[1]
-        if name == "LITERAL":
-            run += chr(argument)
-            continue
-        found.append((run,) if run else ())
-        run = ""
-        if name == "SUBPATTERN":
-            found.append(() if argument[1] & re.IGNORECASE else _needed(argument[3]))
-        elif name == "MAX_REPEAT" and argument[0]:
-            found.append(_needed(argument[2]))
-        elif name == "BRANCH":
-            branches = [_needed(branch) for branch in argument[1]]
-            found.append(tuple(sorted({word for branch in branches for word in branch})) if all(branches) else ())
-        elif name == "IN" and all(str(kind) == "LITERAL" for kind, _ in argument):
-            found.append(tuple(chr(code) for _, code in argument))
-    found.append((run,) if run else ())
-    return min(filter(None, found), key=lambda words: (len(words), -min(map(len, words))), default=())
 
 
 def _used_twice(rules: Iterable[Rule]) -> Iterator[Problem]:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from services.normaliser.checking import check_rules
-from services.normaliser.rules import BUILT_IN, EVERY_LANGUAGE, Rules, load_rules, refuse_nested_repeats
+from services.normaliser.patterns import refuse_nested_repeats
+from services.normaliser.rules import BUILT_IN, EVERY_LANGUAGE, Rules, load_rules
 from services.normaliser.transform import normalise
 from shared.reload import Reloading
 from shared.yaml_config import ConfigError
