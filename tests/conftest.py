@@ -5,7 +5,6 @@ What `make check` leaves out is decided here: files and tests marked slow, and m
 
 import gc
 import logging
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,11 +14,9 @@ import pytest
 import structlog
 
 from services.commands.common import project_folder
-from services.commands.local import engine_settings
 from shared import local_engines
-from shared.local_engines import free_port
-from shared.settings import Settings, load_settings
-from tests.support.wire import Wire, copy_config, logs_of
+from shared.settings import Settings
+from tests.support.wire import Wire, copy_config, logs_of, own_engines
 
 # What 100,000 articles take when every panel asks for ninety days at once.
 LARGE_HEAP = "-Xmx2g"
@@ -83,19 +80,8 @@ def logs_as_before() -> Iterator[None]:
 def engines(pytestconfig: pytest.Config) -> Iterator[Settings]:
     """Real Kafka and Elasticsearch on free ports, with data of their own that is deleted at the end."""
     is_long = pytestconfig.getoption("markexpr") == "prove"
-    with tempfile.TemporaryDirectory(prefix="frontwire-tests-", ignore_cleanup_errors=True) as folder:
-        settings = load_settings(
-            data_dir=Path(folder),
-            kafka_bootstrap=f"127.0.0.1:{free_port()}",
-            elasticsearch_url=f"http://127.0.0.1:{free_port()}",
-            engine_java_options=LARGE_HEAP if is_long else local_engines.SHORT_RUN,
-        )
-        local = engine_settings(settings)
-        local_engines.start(local)
-        try:
-            yield settings
-        finally:
-            local_engines.reset(local)
+    with own_engines("tests", LARGE_HEAP if is_long else local_engines.SHORT_RUN) as settings:
+        yield settings
 
 
 class Standing:
@@ -132,9 +118,7 @@ def standing(engines: Settings, tmp_path_factory: pytest.TempPathFactory) -> Ite
 @pytest.fixture
 def wire(engines: Settings, standing: Standing, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Wire]:
     """A wire with empty topics and no index; its processes are stopped after the test."""
-    standing.end()
-    with clean_wire(engines, tmp_path / "config") as made, telling(made, request.session):
-        yield made
+    yield from alone(engines, standing, tmp_path / "config", request.session)
 
 
 @pytest.fixture(scope="module")
@@ -153,8 +137,13 @@ def own_wire(
     engines: Settings, standing: Standing, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Wire]:
     """A clean wire for one file, whose tests depend on what was before them, or change the topics."""
+    yield from alone(engines, standing, tmp_path_factory.mktemp("own") / "config", request.session)
+
+
+def alone(engines: Settings, standing: Standing, config: Path, session: pytest.Session) -> Iterator[Wire]:
+    """Yield a clean wire that has the engines for itself."""
     standing.end()
-    with clean_wire(engines, tmp_path_factory.mktemp("own") / "config") as made, telling(made, request.session):
+    with clean_wire(engines, config) as made, telling(made, session):
         yield made
 
 

@@ -3,7 +3,6 @@
 import argparse
 import os
 import platform
-import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,12 +10,8 @@ from pathlib import Path
 import psutil
 
 from services.commands.common import err, out, project_folder
-from services.commands.local import engine_settings
-from shared import local_engines
-from shared.local_engines import free_port
-from shared.settings import load_settings
 from tests.bench import alerts, duplicates, fetching, indexer, names, stages, text_rules
-from tests.support.wire import Wire, copy_config
+from tests.support.wire import Wire, copy_config, own_engines
 
 PAGE = """# Benchmarks
 
@@ -53,22 +48,14 @@ def main() -> None:
     parser.add_argument("--only", choices=SECTIONS, help="measure only this, and print it instead of writing the page")
     parser.add_argument("--output", type=Path, default=project_folder() / "docs/benchmarks.md")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="frontwire-bench-", ignore_cleanup_errors=True) as folder:
-        copy_config(project_folder() / "deploy/config", Path(folder) / "config")
-        settings = load_settings(
-            data_dir=Path(folder),
-            config_dir=Path(folder) / "config",
-            kafka_bootstrap=f"127.0.0.1:{free_port()}",
-            elasticsearch_url=f"http://127.0.0.1:{free_port()}",
-        )
-        local = engine_settings(settings)
-        local_engines.start(local, err)
-        wire = Wire(settings)
+    with own_engines("bench") as engines:
+        config = engines.data_dir / "config"
+        copy_config(project_folder() / "deploy/config", config)
+        wire = Wire(engines.model_copy(update={"config_dir": config}))
         try:
             sections = [SECTIONS[name](wire, arguments) for name in ([arguments.only] if arguments.only else SECTIONS)]
         finally:
             wire.close()
-            local_engines.reset(local)
     if arguments.only:
         out.print("\n".join(sections), markup=False)
         return

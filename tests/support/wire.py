@@ -4,10 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,8 +23,9 @@ from shared import dead_letters, local_engines, topic_admin
 from shared.dead_letters import DeadLetter
 from shared.headers import Headers
 from shared.kafka_clients import make_admin, make_consumer, make_producer, partitions_of, send, until_end
+from shared.local_engines import free_port
 from shared.models import RawArticle
-from shared.settings import Settings, environment_of
+from shared.settings import Settings, environment_of, load_settings
 from shared.stage import Record, article_message
 from shared.supervisor import SERVICES, Job, Supervisor
 from shared.topics import ARTICLES_RAW, Topic, all_topics
@@ -271,6 +273,24 @@ def logs_of(wire: Wire) -> str:
     for path in sorted((wire.settings.data_dir / "logs").glob("*.log")):
         parts.append(f"--- {path.name}\n{path.read_text(errors='replace')[-1500:]}")
     return "\n".join(parts)
+
+
+@contextmanager
+def own_engines(name: str, java_options: str | None = None) -> Iterator[Settings]:
+    """Run Kafka and Elasticsearch on free ports with data of their own, which is deleted at the end."""
+    with tempfile.TemporaryDirectory(prefix=f"frontwire-{name}-", ignore_cleanup_errors=True) as folder:
+        settings = load_settings(
+            data_dir=Path(folder),
+            kafka_bootstrap=f"127.0.0.1:{free_port()}",
+            elasticsearch_url=f"http://127.0.0.1:{free_port()}",
+            engine_java_options=java_options,
+        )
+        engines = engine_settings(settings)
+        local_engines.start(engines)
+        try:
+            yield settings
+        finally:
+            local_engines.reset(engines)
 
 
 def copy_config(source: Path, target: Path, feeds: str = "feeds: []\n") -> None:

@@ -1,15 +1,13 @@
 """The language of an article and of passages in it."""
 
-from pathlib import Path
-
 import pytest
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from services.normaliser.language import identify, is_unaccented, passages
 from services.normaliser.language_model import load_identifier
 from shared.models import Language
+from tests.bench.headlines import HEADLINES
 
-HEADLINES = Path(__file__).parents[2] / "data" / "fetcher" / "headlines.tsv"
 LANGUAGES = ("en", "ru", "uk", "vi")
 VIETNAMESE = "Phà quân đội chở dân qua sông suốt đêm, mỗi chuyến mười hai xe con và tám mươi người."
 RUSSIAN = "Мы готовы к разговору, но встреча без повестки никому не нужна, работа только начинается."
