@@ -328,7 +328,8 @@ def _caption_start(before: str, whole: bool) -> int:
 def _cut_inside(line: Line, rules: Selection) -> None:
     """Cut credits, with the sentence before each as its caption, and inserts that stand inside a paragraph."""
     last = line.head
-    for rule, match in sorted(rules.anywhere("inside", line.text), key=lambda found: found[1].start()):
+    # Of two that begin together the shorter goes: the longer may hold the first word of the next sentence.
+    for rule, match in sorted(rules.anywhere("inside", line.text), key=lambda found: found[1].span()):
         start, end = cut_of(match)
         if start < last or any(line.start + start < cut.end and cut.start < line.start + end for cut in line.cuts):
             continue
