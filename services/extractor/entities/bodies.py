@@ -1,7 +1,8 @@
 """Organisations by head word: ministries and services with their country inside, and military units by number or name."""
 
+import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -107,7 +108,7 @@ def name_agencies(document: Document, countries: Countries) -> None:
     for match in words.heads.finditer(document.text):
         if match[0].isupper() or _covered(document, match.start(), match.end()):
             continue
-        if match["group"]:
+        if match[0] in words.groups:
             _add_group(document, match)
             continue
         end, weight = _read_agency(document, match)
@@ -130,7 +131,7 @@ def _owner_name(owner: Span, countries: Countries) -> str:
     return countries[owner.territory][1] if owner.territory else owner.label
 
 
-def _add_group(document: Document, match: "regex.Match[str]") -> None:
+def _add_group(document: Document, match: re.Match[str]) -> None:
     """Add a party or movement by its own name, without the class word: "đảng Giấc mơ Gruzia"."""
     end, weight = _read_agency(document, match)
     start = match.end() + 1
@@ -147,7 +148,7 @@ def _follows_class_word(document: Document, start: int) -> bool:
     return cue is not None and cue.kind == "ORG"
 
 
-def _read_agency(document: Document, head: "regex.Match[str]") -> tuple[int, int]:
+def _read_agency(document: Document, head: re.Match[str]) -> tuple[int, int]:
     """Return where the name that a head word begins ends, and how many capitals it has.
 
     Words of the list belong to it, and the second syllable of any Vietnamese word that has a capital ("Liên đoàn Bóng đá"). A
@@ -186,9 +187,12 @@ def _is_vietnamese(document: Document, end: int, word: str) -> bool:
 
 
 class _AgencyWords(NamedTuple):
-    """The words of Vietnamese bodies: head words, those of names, those that end a name, heads before foreign names."""
+    """The words of Vietnamese bodies: head words, which of them are groups, those of names, those that end a name, heads
+    before foreign names, and schools.
+    """
 
-    heads: "regex.Pattern[str]"
+    heads: re.Pattern[str]
+    groups: frozenset[str]
     inside: frozenset[str]
     outside: frozenset[str]
     named: frozenset[str]
@@ -198,20 +202,19 @@ class _AgencyWords(NamedTuple):
 @cache
 def _agency_words() -> _AgencyWords:
     table = read_table("institutions.yaml")["vietnamese"]
-    heads = "|".join(sorted(table["heads"], key=len, reverse=True))
-    parts = ("words", "outside", "named", "schools")
-    inside, outside, named, schools = (
-        frozenset(unicodedata.normalize("NFC", word) for word in table[part]) for part in parts
-    )
+    parts = ("groups", "words", "outside", "named", "schools")
+    lists = (frozenset(unicodedata.normalize("NFC", word) for word in table[part]) for part in parts)
+    heads = _begun((*sorted(table["heads"], key=len, reverse=True), *table["groups"]))
     offices = "|".join(table["offices"])
-    groups = "|".join(table["groups"])
-    return _AgencyWords(
-        regex.compile(rf"(?<!\p{{L}})(?:{heads}|(?P<group>{groups}))(?!\p{{L}}| (?:{offices}))"),
-        inside,
-        outside,
-        named,
-        schools,
-    )
+    return _AgencyWords(re.compile(rf"(?:{heads})(?![^\W\d_]| (?:{offices}))"), *lists)
+
+
+def _begun(words: Iterable[str]) -> str:
+    """Return the alternatives of a pattern, none of them inside of a word.
+
+    What may not stand in front is asked behind the first letter: then `re` searches for first letters, four times as fast.
+    """
+    return "|".join(rf"{word[0]}(?<![^\W\d_].){word[1:]}" for word in words)
 
 
 def name_english_bodies(document: Document) -> None:
@@ -244,20 +247,31 @@ def _english_pattern() -> "regex.Pattern[str]":
 
 def name_units(document: Document) -> None:
     """Add units: "Lữ đoàn cơ giới 47", "47th Mechanized Brigade", "47-я бригада"."""
+    if document.language == "vi":
+        for head in _vietnamese_unit_heads().finditer(document.text):
+            _add_vietnamese_unit(document, head)
+        return
     for match in _unit_pattern(document.language).finditer(document.text):
-        if document.language == "vi":
-            _add_vietnamese_unit(document, match)
-        elif not _covered(document, match.start(), match.end()):
+        if not _covered(document, match.start(), match.end()):
             _add_unit(document, match.start(), match.end(), match["head"], match["number"] or match["name"] or "")
 
 
 @cache
+def _unit_heads(language: str) -> tuple[str, ...]:
+    tables = read_table("units.yaml")["heads"]
+    forms = {form for heads in tables.get(language, tables["en"]).values() for form in heads}
+    return tuple(sorted(forms, key=len, reverse=True))
+
+
+@cache
+def _vietnamese_unit_heads() -> re.Pattern[str]:
+    forms = _unit_heads("vi")
+    return re.compile(rf"(?:{_begun((*forms, *map(str.upper, forms)))})(?![^\W\d_])")
+
+
+@cache
 def _unit_pattern(language: str) -> "regex.Pattern[str]":
-    words = read_table("units.yaml")["heads"].get(language) or read_table("units.yaml")["heads"]["en"]
-    heads = "|".join(sorted({form for forms in words.values() for form in forms}, key=len, reverse=True))
-    if language == "vi":
-        upper = "|".join(form.upper() for form in heads.split("|"))
-        return regex.compile(rf"(?<!\p{{L}})(?P<head>{heads}|{upper})(?!\p{{L}})")
+    heads = "|".join(_unit_heads(language))
     if language in ("ru", "uk"):
         number = r"(?P<number>\d{1,4})-\p{Ll}{1,3}(?P<name>)"
         return regex.compile(
@@ -268,10 +282,10 @@ def _unit_pattern(language: str) -> "regex.Pattern[str]":
     return regex.compile(rf"(?<![\p{{L}}\d])(?:{number}|{name})(?P<head>{heads})(?!\p{{L}})")
 
 
-def _add_vietnamese_unit(document: Document, match: "regex.Match[str]") -> None:
+def _add_vietnamese_unit(document: Document, head: re.Match[str]) -> None:
     """Read on from a Vietnamese head word over what may belong to a unit's name, up to its number or proper name."""
-    end, name = match.end(), ""
-    for word in _UNIT_WORD.finditer(document.text, match.end(), match.end() + _UNIT_REACH):
+    end, name = head.end(), ""
+    for word in _UNIT_WORD.finditer(document.text, end, end + _UNIT_REACH):
         if word.start() != end:
             break
         text = word[1]
@@ -291,7 +305,7 @@ def _add_vietnamese_unit(document: Document, match: "regex.Match[str]") -> None:
         return
     country = _JOIN.match(document.text, end)
     owner = document.spans.get(country.end()) if country else None
-    _add_unit(document, match.start(), owner.end if owner and owner.territory else end, match["head"], name)
+    _add_unit(document, head.start(), owner.end if owner and owner.territory else end, head[0], name)
 
 
 def _add_unit(document: Document, start: int, end: int, head: str, name: str) -> None:

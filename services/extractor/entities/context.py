@@ -8,7 +8,7 @@ from services.extractor.entities.grammar import Grammar
 from services.extractor.entities.sets import Context
 
 _REACH: Final = 40
-_OPENERS: Final = frozenset(".!?:;…\n\"'“”«»„—–([-")
+_OPENERS: Final = frozenset((*".!?:;…\n\"'“”«»„—–([-", ""))
 _CAPITALISED: Final = re.compile(r" ([^\W\d_][\w'-]+)")
 _CLOSED: Final = re.compile(r"[^\W\d_]", re.UNICODE)
 
@@ -87,8 +87,7 @@ class Condition:
 
 def opens_sentence(text: str, start: int) -> bool:
     """Return whether a word at `start` is the first of a sentence, quotation or line."""
-    before = text[max(0, start - 4) : start].rstrip(" ")
-    return not before or before[-1] in _OPENERS
+    return text[max(0, start - 4) : start].rstrip(" ")[-1:] in _OPENERS
 
 
 def _lefts(words: Iterable[str]) -> tuple[str, ...]:

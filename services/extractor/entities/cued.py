@@ -22,13 +22,14 @@ _DATELINE: Final = regex.compile(
     regex.MULTILINE,
 )
 _QUOTED_SOURCE: Final = regex.compile(
-    r"(?:пишет|пише|передаёт|передает|передає|сообщает|повідомляє|цитирует|цитує|сообщили|повідомили|рассказали|розповіли) "
+    r"(?<=(?:пишет|пише|передаёт|передает|передає|сообщает|повідомляє|цитирует|цитує|сообщили|повідомили|рассказали|розповіли) )"
     r"[«\"“](\p{Lu}[^«»\"“”.,:\n]{2,30})[»\"”]"
 )
 _LATIN_SOURCE: Final = regex.compile(
-    r"(?i:пишет|пише|передаёт|передает|передає|сообщает|повідомляє|по (?:данным|информации|оценке)"
-    r"|за (?:даними|інформацією|оцінкою)|со ссылкой на|з посиланням на)"
-    r" (\p{Latin}[\p{Latin}\d'-]+(?: \p{Lu}[\p{Latin}\d'-]*){0,3})(?![\p{L}\d])"
+    r"(?<=[а-яєА-ЯЄ] )(?=\p{Lu})"
+    r"(?<=(?i:пишет|пише|передаёт|передает|передає|сообщает|повідомляє|по (?:данным|информации|оценке)"
+    r"|за (?:даними|інформацією|оцінкою)|со ссылкой на|з посиланням на) )"
+    r"(\p{Latin}[\p{Latin}\d'-]+(?: \p{Lu}[\p{Latin}\d'-]*){0,3})(?![\p{L}\d])"
 )
 _VERSION: Final = regex.compile(
     r"(?: \d[xх]\d|\d{1,3}\p{Lu}?|-\d{1,3}\p{Lu}{0,2}\d?| \d{1,3}-\d{1,3}\p{Lu}?)(?![\p{L}\d-])"
@@ -49,7 +50,7 @@ def name_by_cues(document: Document) -> None:
             document.add(Span(*line.span(1), EntityType.ORG, f"org:{slug(name)}", name, "dateline", name))
     for pattern in (_QUOTED_SOURCE, _LATIN_SOURCE):
         for source in pattern.finditer(document.text):
-            if document.is_free(*source.span(1)) and source[1][0].isupper():
+            if document.is_free(*source.span(1)):
                 name = source[1]
                 document.add(Span(*source.span(1), EntityType.ORG, f"org:{slug(name)}", name, "class-word", name))
     for run in list(free_runs(document)):

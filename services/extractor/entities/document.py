@@ -14,8 +14,9 @@ from services.extractor.entities.lexicon import PLACE_RANK, Hit, Lexicon, Name
 from services.extractor.entities.texts import lower
 from shared.models import EntityType
 
+_CAPITALISED: Final = r"\p{Lu}[\p{L}\p{M}]*+(?:'(?!s?(?!\p{L}))[\p{L}\p{M}]*+)*"
 _WORD: Final = regex.compile(
-    r"(?<![\w'-])(?:(?:\p{Lu}\.){1,3}|(?:(?:al|el|as|аль|эль|ас|ель)-)?\p{Lu}(?:[\p{L}\p{M}]|'(?!s?(?!\p{L})))*(?:-\p{Lu}(?:[\p{L}\p{M}]|'(?!s?(?!\p{L})))*)*)"
+    rf"(?<![\w'-])(?:\p{{Lu}}(?:\.\p{{Lu}}){{0,2}}\.|(?:(?:al|el|as|аль|эль|ас|ель)-)?{_CAPITALISED}(?:-{_CAPITALISED})*)"
 )
 _ANY_WORD_BEFORE: Final = regex.compile(r"(\p{L}+)\P{L}*$")
 _ANY_WORD_AFTER: Final = regex.compile(r"\P{L}*(\p{L}+)")
@@ -69,7 +70,7 @@ class Document:
     @cached_property
     def capitals(self) -> list[Capital]:
         """All capitalised words and initials, in text order."""
-        return [Capital(match.start(), match.end(), match.group()) for match in _WORD.finditer(self.text)]
+        return [Capital(*match.span(), match[0]) for match in _WORD.finditer(self.text)]
 
     @cached_property
     def cues(self) -> Cues:

@@ -39,11 +39,10 @@ def free_runs(document: Document) -> Iterator[Run]:
     """Yield the runs of free capitalised words, without the words that only open a sentence or lead to a name."""
     words: list[Capital] = []
     for word in document.capitals:
-        joined = bool(words) and _joined(document.text, words[-1], word)
-        if words and not joined:
+        if words and not _joined(document.text, words[-1], word):
             yield _run(words)
             words = []
-        if document.is_free(word.start, word.end) and _may_name(document, word, joined):
+        if document.is_free(word.start, word.end) and _may_name(document, word, bool(words)):
             words.append(word)
         elif words:
             yield _run(words)
@@ -56,8 +55,8 @@ def _run(words: list[Capital]) -> Run:
     """Return the run of these words; the full stop behind a last letter ends the sentence: "Tam Á."."""
     last = words[-1]
     if len(words) > 1 and len(last.text) == 2 and last.text.endswith("."):
-        last = Capital(last.start, last.end - 1, last.text[:1])
-    return Run(words[0].start, last.end, tuple(word.text for word in (*words[:-1], last)))
+        words[-1] = last = Capital(last.start, last.end - 1, last.text[:1])
+    return Run(words[0].start, last.end, tuple([word.text for word in words]))
 
 
 def _joined(text: str, before: Capital, word: Capital) -> bool:

@@ -16,8 +16,8 @@ from shared.models import EntityType
 _LANGUAGES: Final = ("ru", "uk")
 _NEXT: Final = regex.compile(r" ((?:и|та|й|і|по|з|із|для|при|с) )?([\p{L}'-]+)")
 _ADJECTIVE: Final = (
-    r"\p{L}+(?:ый|ий|ой|ое|ее|ая|яя|ого|его|ому|ему|ым|им|ом|ую|юю"
-    r"|не|ське|цьке|на|ова|ська|цька|ну|ову|ську|цьку|ої|ій|ою)"
+    r"\p{L}++(?<=\p{L}(?:ый|ий|ой|ое|ее|ая|яя|ого|его|ому|ему|ым|им|ом|ую|юю"
+    r"|не|ське|цьке|на|ова|ська|цька|ну|ову|ську|цьку|ої|ій|ою))"
 )
 _CASES: Final = (
     "ам|ами|ах|а|ев|ей|ем|е|ии|ий|ией|ию|ия|и|ов|ою|ой|ок|ом|о|у|ы|ью|ь|ю|ям|ями|ях|я|єю|ів|ій|ії|ією|ію|ія|ові|і|ї"
@@ -67,7 +67,7 @@ def _words(language: str) -> _Words:
     capital = "|".join(sorted((head.capitalize() for head in own["heads"]), key=len, reverse=True))
     compounds = "|".join(f"{first}(?:{'|'.join(rest)})" for first, rest in table["compounds"].items())
     body = (
-        rf"(?<![\p{{L}}'-])(?:(?P<adjective>(?=\p{{Lu}}\p{{Ll}}){_ADJECTIVE}(?: (?=\p{{Ll}}){_ADJECTIVE}){{0,2}} )(?:{heads})"
+        rf"(?=\p{{Lu}})(?<![\p{{L}}'-])(?:(?P<adjective>(?=\p{{Lu}}\p{{Ll}}){_ADJECTIVE}(?: (?=\p{{Ll}}){_ADJECTIVE}){{0,2}} )(?:{heads})"
         rf"|(?:{capital}))(?:{_CASES})?(?![\p{{L}}-])"
     )
     return _Words(
