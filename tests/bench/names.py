@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -26,12 +27,17 @@ _WARM_UP = 50
 
 def russian_text(number: int, size: int = SIZE) -> str:
     """Return an article of about `size` characters made of the labelled Russian passages, the same for the same number."""
-    passages = [passage.text for passage in read_passages() if passage.language == "ru"]
+    passages = list(_russian_passages())
     random.Random(number).shuffle(passages)
     text = ""
     while len(text) < size:
         text += passages.pop() + "\n\n"
     return text
+
+
+@cache
+def _russian_passages() -> tuple[str, ...]:
+    return tuple(passage.text for passage in read_passages() if passage.language == "ru")
 
 
 def measure_names(articles: int = ARTICLES, size: int = SIZE) -> str:

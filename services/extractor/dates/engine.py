@@ -63,10 +63,14 @@ class Scan:
         done = 0
         starts = self.grammar.rules.keys() | self.grammar.wraps.keys()
         for word in _WORD.finditer(self.surface.plain):
-            key = first_key(word[0])
-            if key not in starts or word.start() < done or (key == "0" and self._inside_number(word.start())):
+            text = word[0]
+            # Most words begin nothing: they are not asked more than this.
+            if text not in starts and not "0" <= text[0] <= "9":
                 continue
-            reading = self._longest(word.start(), key)
+            key, start = first_key(text), word.start()
+            if start < done or (key == "0" and self._inside_number(start)):
+                continue
+            reading = self._longest(start, key)
             while reading is not None:
                 done = reading.end
                 yield reading

@@ -72,7 +72,7 @@ class Speech:
     def _told_after(self, first: int, last: int) -> Period | None:
         """Return the date of a speech when only the next sentence gives it: "The remarks were made on Monday"."""
         start, end = self.surface.sentence(last + 1) if last + 1 < len(self.surface.plain) else (last, last)
-        start += len(self.surface.plain[start:end]) - len(self.surface.plain[start:end].lstrip())
+        start = end - len(self.surface.plain[start:end].lstrip())
         if self._dates(first, last) or not self.cues.said_so.match(self.surface.plain, start):
             return None
         dates = self._dates(start, end)

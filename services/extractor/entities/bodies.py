@@ -33,7 +33,7 @@ _AGENCY_CAPITALS: Final = 2
 def join_institutions(document: Document, countries: Countries) -> None:
     """Add "Bộ Quốc phòng Nga", "Russian Defence Ministry", "Минобороны России": head and country are one flat span."""
     for start, end, cue in sorted(document.cues.heads, key=lambda item: (item[0], -item[1])):
-        if not document.text[start].isupper() or _covered(document, start, end):
+        if not document.text[start].isupper() or document.is_covered(start, end):
             continue
         span = _with_country_behind(document, start, end, cue, countries) or _with_country_before(
             document, start, end, cue, countries
@@ -42,14 +42,6 @@ def join_institutions(document: Document, countries: Countries) -> None:
             span = _span(document, start, end, cue, _home(document, cue, countries))
         if span is not None:
             document.add(span)
-
-
-def _covered(document: Document, start: int, end: int) -> bool:
-    """Return whether a longer name already holds the head word."""
-    return any(
-        span.start <= start and span.end >= end and (span.end - span.start) > (end - start)
-        for span in document.spans.values()
-    )
 
 
 def _with_country_behind(document: Document, start: int, end: int, cue: Cue, countries: Countries) -> Span | None:
@@ -106,7 +98,7 @@ def name_agencies(document: Document, countries: Countries) -> None:
         return
     words = _agency_words()
     for match in words.heads.finditer(document.text):
-        if match[0].isupper() or _covered(document, match.start(), match.end()):
+        if match[0].isupper() or document.is_covered(match.start(), match.end()):
             continue
         if match[0] in words.groups:
             _add_group(document, match)
@@ -224,7 +216,7 @@ def name_english_bodies(document: Document) -> None:
     for match in _english_pattern().finditer(document.text):
         start, end = match.span()
         inside = [document.spans[key] for key in range(start, end) if key in document.spans]
-        if _covered(document, start, end) or any(
+        if document.is_covered(start, end) or any(
             span.type is EntityType.PERSON or span.end > end or (span.start, span.end) == (start, end)
             for span in inside
         ):
@@ -252,7 +244,7 @@ def name_units(document: Document) -> None:
             _add_vietnamese_unit(document, head)
         return
     for match in _unit_pattern(document.language).finditer(document.text):
-        if not _covered(document, match.start(), match.end()):
+        if not document.is_covered(match.start(), match.end()):
             _add_unit(document, match.start(), match.end(), match["head"], match["number"] or match["name"] or "")
 
 

@@ -99,6 +99,16 @@ class Document:
         """Return whether no span covers any of these characters."""
         return self._taken.find(1, start, end) < 0
 
+    def is_covered(self, start: int, end: int) -> bool:
+        """Return whether a longer span holds all of these characters."""
+        first = start
+        while first >= 0 and self._taken[first]:
+            span = self.spans.get(first)
+            if span is not None and span.end >= end and span.end - span.start > end - start:
+                return True
+            first -= 1
+        return False
+
     def span_ending(self, end: int) -> Span | None:
         """Return the span that ends at a position."""
         if end <= 0 or not self._taken[end - 1]:

@@ -16,9 +16,13 @@ _PARTICLE: Final = regex.compile(
 _LINK: Final = regex.compile(r"(?:,? ?(?:của|of the|of|thuộc)?[ ]?[\"“«(]?|[)»\"”],? | - |: ?)\Z")
 _TOUCH: Final = regex.compile(r"(?:,? ?[\"“«(]?|: ?)\Z")
 _LONGEST_LINK: Final = 9
+_LONGEST_PARTICLE: Final = len(" von der ")
 _MAX_SKIPPED: Final = 3
 _BETWEEN: Final = frozenset((EntityType.LOC, EntityType.ORG))
-_LIST_LINK: Final = regex.compile(r"(?:, | (?:và|cùng|hay|hoặc|and|or|и|или|та|і|й|або) |, (?:and|và|и|та) )[\"“«]?\Z")
+_CONJUNCTIONS: Final = ("và", "cùng", "hay", "hoặc", "and", "or", "и", "или", "та", "і", "й", "або")
+_LIST_LINK: Final = regex.compile(rf"(?:, | (?:{'|'.join(_CONJUNCTIONS)}) |, (?:and|và|и|та) )[\"“«]?\Z")
+# What the link ends in: asked first, since few names are members of lists.
+_LIST_ENDS: Final = (", ", '"', "“", "«", *(f" {word} " for word in _CONJUNCTIONS))
 _MAX_DESCRIPTORS: Final = 4
 _MAX_LISTED: Final = 8
 
@@ -63,7 +67,7 @@ def _joined(text: str, before: Capital, word: Capital) -> bool:
     gap = text[before.end : word.start]
     if gap == " " or (not gap and before.text.endswith(".")):
         return not (before.text.endswith(".") and len(before.text) > 3 and "." not in before.text[:-1])
-    particle = _PARTICLE.match(text, before.end)
+    particle = _PARTICLE.match(text, before.end) if len(gap) <= _LONGEST_PARTICLE else None
     return particle is not None and particle.end() >= word.start - 1 and gap.strip() != "-"
 
 
@@ -150,6 +154,8 @@ def cue_of_list(document: Document, start: int) -> Cue | None:
     """Return the left cue of the list whose later member starts here: "các làng A, B và C", "tên lửa A và B"."""
     kind: EntityType | None = None
     for _ in range(_MAX_LISTED):
+        if not document.text.endswith(_LIST_ENDS, 0, start):
+            return None
         link = _LIST_LINK.search(document.text, max(0, start - _LONGEST_LINK), start)
         before = document.span_ending(link.start()) if link else None
         if before is None and link:

@@ -67,7 +67,8 @@ def _words(language: str) -> _Words:
     capital = "|".join(sorted((head.capitalize() for head in own["heads"]), key=len, reverse=True))
     compounds = "|".join(f"{first}(?:{'|'.join(rest)})" for first, rest in table["compounds"].items())
     body = (
-        rf"(?=\p{{Lu}})(?<![\p{{L}}'-])(?:(?P<adjective>(?=\p{{Lu}}\p{{Ll}}){_ADJECTIVE}(?: (?=\p{{Ll}}){_ADJECTIVE}){{0,2}} )(?:{heads})"
+        r"(?=\p{Lu})(?<![\p{L}'-])"
+        rf"(?:(?P<adjective>(?=\p{{Lu}}\p{{Ll}}){_ADJECTIVE}(?: (?=\p{{Ll}}){_ADJECTIVE}){{0,2}} )(?:{heads})"
         rf"|(?:{capital}))(?:{_CASES})?(?![\p{{L}}-])"
     )
     return _Words(

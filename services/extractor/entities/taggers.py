@@ -1,5 +1,6 @@
 """Names that no rule covers, by a trained tagger: in languages that have one, in sentences that hold such a name."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -67,19 +68,16 @@ def name_by_tagger(document: Document, tagger: Tagger | None) -> None:
 
 def _uncovered(document: Document, runs: Sequence[Run], tagger: Tagger) -> Iterator[tuple[int, int]]:
     """Yield start and end of the sentences with a run that may be a name, outside of headlines in capitals."""
-    starts = iter(
-        run.start
+    bounds = list(_sentences(document.text))
+    starts = [start for start, _ in bounds]
+    asked = {
+        bisect_right(starts, run.start) - 1
         for run in runs
         if not _is_doubtful(document, run.start, run.end, tagger) and not document.shouted(run.start, run.end)
-    )
-    run_start = next(starts, None)
-    for start, end in _sentences(document.text) if run_start is not None else ():
-        if run_start is None:
-            return
-        if run_start < end and end - start <= _LONGEST:
+    }
+    for start, end in (bounds[index] for index in sorted(asked)):
+        if end - start <= _LONGEST:
             yield start, end
-        while run_start is not None and run_start < end:
-            run_start = next(starts, None)
 
 
 def _sentences(text: str) -> Iterator[tuple[int, int]]:

@@ -33,7 +33,8 @@ _FULL_NAME: Final = regex.compile(r"\p{Lu}\p{L}+ \p{Lu}\p{L}+(?! \p{Lu})")
 _VESSEL_REACH: Final = 12
 _LATIN_CLASS: Final = regex.compile(r"(?<![\p{L}\d.-])([A-Z]{1,5})-(\d{1,3})[A-Z]?\d?(?![\p{L}\d-])")
 _MODEL: Final = regex.compile(
-    r"(?=\p{Lu}\p{L}{0,5}+[- ]?+\d)(?<![\p{L}\d.-])(\p{Lu}\p{L}{0,5})(-| )?(\d{1,4})(?:[-/]?[\p{Lu}\d]{1,4}|[a-z]\d?)?(?![\p{L}\d])"
+    r"(?=\p{Lu}\p{L}{0,5}+[- ]?+\d)"  # refuses most words at once
+    r"(?<![\p{L}\d.-])(\p{Lu}\p{L}{0,5})(-| )?(\d{1,4})(?:[-/]?[\p{Lu}\d]{1,4}|[a-z]\d?)?(?![\p{L}\d])"
 )
 
 
