@@ -18,7 +18,7 @@ Systems = Mapping[str, tuple[str, str]]
 _VERSION: Final = regex.compile(
     r"(?:-\p{Lu}[\p{L}\d]{0,3}|-\d{1,3}\p{Lu}?| ?[AVMI]{1,2}\d{1,2}\p{Lu}?\d?)(?![\p{L}\d-])"
 )
-_INDEX: Final = regex.compile(r"(?<![\p{L}\d.-])\d{1,2}([AFKMSАФКМС])(\d{1,3})\p{Lu}?\d?(?![\p{L}\d])")
+_INDEX: Final = regex.compile(r"(?<![\p{L}\d.-])\d{1,2}([AFKMSАФКМС])(\d{1,3})(?:\p{Lu}\d?)?(?![\p{L}\d])")
 _SHIP: Final = regex.compile(
     r"(?<!\p{L})(?:BRP|HMAS|HMCS|HMS|JS|KRI|ROKS|TCG|USNS|USS) \p{Lu}[\p{L}'-]*(?: (?:\p{Lu}\.|\p{Lu}[\p{L}'-]+)){0,2}(?<![.'-])"
 )
@@ -31,7 +31,8 @@ _VESSEL: Final = regex.compile(
 )
 _FULL_NAME: Final = regex.compile(r"\p{Lu}\p{L}+ \p{Lu}\p{L}+(?! \p{Lu})")
 _VESSEL_REACH: Final = 12
-_LATIN_CLASS: Final = regex.compile(r"(?<![\p{L}\d.-])([A-Z]{1,5})-(\d{1,3})[A-Z]?\d?(?![\p{L}\d-])")
+_ROAD_REACH: Final = 20  # the longest of the words before a road's number, and the blanks around it
+_LATIN_CLASS: Final = regex.compile(r"(?<![\p{L}\d.-])([A-Z]{1,5})-(\d{1,3})(?:[A-Z]\d?)?(?![\p{L}\d-])")
 _MODEL: Final = regex.compile(
     r"(?=\p{Lu}\p{L}{0,5}+[- ]?+\d)"  # refuses most words at once
     r"(?<![\p{L}\d.-])(\p{Lu}\p{L}{0,5})(-| )?(\d{1,4})(?:[-/]?[\p{Lu}\d]{1,4}|[a-z]\d?)?(?![\p{L}\d])"
@@ -52,7 +53,7 @@ def name_weapons(document: Document, systems: Systems) -> None:
             name = document.text[start:end]
             document.add(Span(start, end, EntityType.WEAPON, f"weapon:{slug(name)}", name, "ship", name))
     for start, end, base in _designated(document):
-        if document.is_free(start, end):
+        if document.is_free(start, end) and not _is_road(document, start, end):
             document.add(
                 _designation(document, start, end, systems.get(base, (f"weapon:{base}", document.text[start:end])))
             )
@@ -86,6 +87,21 @@ def _is_known(document: Document, start: int, end: int) -> bool:
     """Return whether an alias set names the ship, perhaps in other letters behind it: "USS Ross"."""
     span = document.spans.get(start)
     return span is not None and span.type is EntityType.WEAPON and span.end <= end
+
+
+def _is_road(document: Document, start: int, end: int) -> bool:
+    """Return whether a road bears the number: "quốc lộ H-20", "the M-30 highway"."""
+    before, behind = _road_words()
+    return f" {document.folded[max(0, start - _ROAD_REACH) : start]}".endswith(before) or document.folded.startswith(
+        behind, end
+    )
+
+
+@cache
+def _road_words() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what stands before and behind a road's number, with its blanks."""
+    table = read_table("designations.yaml")
+    return tuple(f" {word} " for word in table["road_before"]), tuple(f" {word}" for word in table["road_behind"])
 
 
 def base_of(designation: str) -> str | None:

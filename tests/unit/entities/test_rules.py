@@ -103,11 +103,25 @@ def test_descriptions_mark_the_country_only(text: str, knowledge: Knowledge) -> 
         ("Máy bay F-16V hạ cánh.", "F-16V", "Q100026"),
         ("Tên lửa Iskander-M bay qua.", "Iskander-M", "weapon:iskander"),
         ("UAV Geran-2 giống Shahed.", "Geran-2", "weapon:shahed-136"),
+        ("Bom FAB-1500 rơi xuống.", "FAB-1500", "weapon:fab-1500"),
     ],
 )
 def test_designations(text: str, surface: str, identifier: str, knowledge: Knowledge) -> None:
     found = find(text, knowledge)[0]
     assert (found.text, found.canonical) == (surface, identifier)
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Đoàn xe theo quốc lộ H-20 rồi rẽ sang đường cao tốc M-14.", "vi"),
+        ("The M-30 highway and route T-0504 are closed.", "en"),
+        ("Перерезана трасса Н-20, к дороге Т-05-04 вышли утром.", "ru"),
+        ("Закрито трасу М-04, а дорогою Р-66 їдуть автобуси.", "uk"),
+    ],
+)
+def test_roads_are_no_weapons(text: str, language: str, knowledge: Knowledge) -> None:
+    assert find(text, knowledge, language) == []
 
 
 def test_units_by_number(knowledge: Knowledge) -> None:
