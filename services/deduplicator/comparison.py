@@ -92,9 +92,9 @@ def form_of(text: str) -> Form:
         even = _SPACED_DIGITS.sub("", even)
     # The one letter that is longer in lower case: how much of a text is prose is measured in letters.
     even = even.replace("İ", "i̇")
-    words = list(map(_words, "\n".join(_prose(even)).split()))
-    hashed = np.frombuffer(b"".join(map(_hashed, words)), _HASHED)
-    form = "".join(words)[1:]
+    pieces = list(map(_comparable, " ".join(_prose(even)).split(" ")))
+    hashed = np.frombuffer(b"".join([hashes for _, hashes in pieces]), _HASHED)
+    form = "".join([words for words, _ in pieces])[1:]
     if len(hashed) > MAX_WORDS:
         form, hashed = " ".join(form.split()[:MAX_WORDS]), hashed[:MAX_WORDS]
     hashes = hashed["hash"].astype(np.uint64)
@@ -124,15 +124,12 @@ def _is_prose(line: str) -> bool:
     return line.rstrip(_CLOSING).endswith(_SENTENCE_ENDS) or line.count(" ") + 1 >= _FURNITURE_WORDS
 
 
-def _words_in(piece: str) -> str:
-    """Return the words in what stands between white space, in comparison form, each after a blank."""
+def _comparable_piece(piece: str) -> tuple[str, bytes]:
+    """Return the words in a piece of text in comparison form, each after a blank, and their hashes as bytes of `_HASHED`."""
     even = _POINTED.sub(_plain, _TONE.sub(_place_tone, piece.lower()))
-    return "".join(f" {word}" for word in _WORD.findall(even))
-
-
-def _hashed_words(words: str) -> bytes:
-    """Return the hashes of words, each with whether it is a number: as the bytes of `_HASHED`."""
-    return b"".join(hash_of(word) + (b"\1" if word < _AFTER_DIGITS else b"\0") for word in words.split())
+    words = _WORD.findall(even)
+    hashes = (hash_of(word) + (b"\1" if word < _AFTER_DIGITS else b"\0") for word in words)
+    return "".join(f" {word}" for word in words), b"".join(hashes)
 
 
 def _plain(match: re.Match[str]) -> str:
@@ -143,5 +140,4 @@ def _place_tone(match: re.Match[str]) -> str:
     return _TONE_PLACES[match[0]]
 
 
-_words: Final = Remembered(_words_in).__getitem__
-_hashed: Final = Remembered(_hashed_words).__getitem__
+_comparable: Final = Remembered(_comparable_piece).__getitem__

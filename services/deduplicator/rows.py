@@ -5,7 +5,7 @@ A row is one base64 string of about 700 bytes, so that a dict and a changelogged
 
 import base64
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from typing import Final, Literal
@@ -18,13 +18,14 @@ from services.deduplicator.sketching import MAX_WEIGHT, PERMUTATIONS, Features
 ROW_VERSION: Final = 2
 MAX_ANSWERS: Final = 3
 """Answers to earlier revisions that are kept, for messages that are delivered again after a crash."""
+ID_BYTES: Final = 17
+"""Bytes of a packed article id."""
 
 Method = Literal["new", "exact", "near", "contained", "revision"]
 METHODS: Final[tuple[Method, ...]] = ("new", "exact", "near", "contained", "revision")
 _HEAD: Final = struct.Struct("<BQI?IIII5B")
 _ORDER: Final = struct.Struct("<BQ")
 _ANSWER: Final = struct.Struct("<8sQBBHHHHHHHBB")
-_ID_BYTES: Final = 17
 _NOBODY: Final = "0" * 32
 _NO_SCORE: Final = 0xFFFF
 _SCORE_STEPS: Final = 10_000
@@ -128,11 +129,6 @@ def new_row(features: Features, *, cluster: str, story: str, time: int, dated: b
     )  # fmt: skip
 
 
-def answered(row: Row, answer: Answer) -> Row:
-    """Return the row with a further answer in front; the oldest one beyond `MAX_ANSWERS` is forgotten."""
-    return replace(row, answers=(answer, *row.answers)[:MAX_ANSWERS])
-
-
 def pack_row(row: Row) -> str:
     """Return the row as base64 text."""
     head = _HEAD.pack(
@@ -213,7 +209,7 @@ class _Reader:
 
     def article_id(self) -> str:
         start = self._at
-        self._at += _ID_BYTES
+        self._at += ID_BYTES
         return unpack_id(self._data[start : self._at])
 
     def answer(self) -> Answer:

@@ -5,9 +5,8 @@ bulletins of one template reach .51. Containment lifts edited copies above .55 a
 """
 
 from bisect import bisect_right
-from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -74,8 +73,7 @@ class Numbers(Enum):
     NOTHING = auto()
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The relation of two texts and how alike they are estimated; scores are shares from 0 to 1."""
 
     relation: Relation

@@ -62,7 +62,7 @@ def sketch_form(form: Form, terms: Iterable[tuple[str, int]]) -> Sketch:
 
     A text without words has no keys: it is never a copy of anything.
     """
-    shingles = _distinct(_runs(form.words, _SHINGLE_WORDS))
+    shingles = _runs(form.words, _SHINGLE_WORDS)
     if len(shingles):
         signature = _mix(_minima(shingles, PERMUTATIONS)).astype(np.uint8)
         keys = _mix(_minima(_runs(form.words, _PHRASE_WORDS), PHRASE_KEYS) ^ _KEY_SALTS)
@@ -74,7 +74,7 @@ def sketch_form(form: Form, terms: Iterable[tuple[str, int]]) -> Sketch:
         signature=_encode(signature),
         keys=_encode(np.concatenate((keys, hashed_terms(terms)))),
         numbers=_encode(_distinct(form.numbers)[:MAX_NUMBERS]),
-        shingles=len(shingles),
+        shingles=len(_distinct(shingles)),
     )
 
 
@@ -102,23 +102,27 @@ def _runs(hashes: Hashes, length: int) -> Hashes:
     if not len(hashes):
         return hashes
     length = min(length, len(hashes))
-    count = len(hashes) - length + 1
-    total = hashes[:count] * _PLACES[0]
-    for place in range(1, length):
-        total += hashes[place : place + count] * _PLACES[place]
-    return _mix(total)
+    step = hashes.itemsize
+    windows = np.ndarray((len(hashes) - length + 1, length), np.uint64, hashes, strides=(step, step))
+    return _mix(windows @ _PLACES[:length])
 
 
 def _distinct(values: Hashes) -> Hashes:
     ordered = np.sort(values)
-    return ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(ordered) else ordered
+    first = np.ones(len(ordered), np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return ordered[first]
 
 
 def _mix(values: Hashes) -> Hashes:
     """Return well-spread 64-bit values (the finaliser of splitmix64, Steele et al. 2014)."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
+    mixed = values >> np.uint64(30)
+    mixed ^= values
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(27)
+    mixed *= np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
+    return mixed
 
 
 def _minima(runs: Hashes, permutations: int) -> Hashes:

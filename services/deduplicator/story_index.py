@@ -4,7 +4,7 @@ How rare a term is follows from the window itself, so the measure needs no list 
 every article holds weighs next to nothing.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,7 @@ _PRIOR_ARTICLES: Final = 60
 _COMMON_RARITY: Final = 2.0
 """Logarithm of the inverse frequency up to which a term says nothing: about one article in seven holds it."""
 _TERM_SHIFT: Final = MAX_WEIGHT.bit_length()
+_SIEVE: Final = 1 << 14
 _PAIRS: Final = np.triu_indices(_PAIRED_TERMS, 1)
 _SPREAD_FIRST: Final = np.uint32(0x9E3779B1)
 _SPREAD_SECOND: Final = np.uint32(0x85EBCA77)
@@ -41,16 +42,21 @@ _SPREAD_SECOND: Final = np.uint32(0x85EBCA77)
 Floats = npt.NDArray[np.float64]
 
 
-def _place(terms: Words) -> npt.NDArray[Any]:
-    return (terms >> _TERM_SHIFT) % _FREQUENCY_SLOTS
+def _hash(terms: Words) -> Words:
+    return terms >> np.uint32(_TERM_SHIFT)
 
 
-def _common() -> npt.NDArray[np.float32]:
-    """Return how many of the assumed articles hold each term."""
+def _place(terms: Words) -> Words:
+    places: Words = _hash(terms) & np.uint32(_FREQUENCY_SLOTS - 1)
+    return places
+
+
+def _common() -> Floats:
+    """Return how many of the assumed articles hold each term, and one more: no term is held by none."""
     articles = np.zeros(_FREQUENCY_SLOTS, np.float32)
     shares = common_terms()
     articles[_place(short_terms(hashed_terms((term, 0) for term in shares)))] = list(shares.values())
-    return articles * _PRIOR_ARTICLES
+    return (articles * _PRIOR_ARTICLES).astype(np.float64) + 1.0
 
 
 _PRIOR: Final = _common()
@@ -109,16 +115,14 @@ class StoryIndex:
         keys: Words = np.concatenate((ranked[:singles], pairs)) * _SPREAD_SECOND
         return keys
 
-    def _rarity(self, terms: Words) -> Floats:
-        """Return the logarithm of the inverse frequency of each term."""
-        places = _place(terms)
-        rarity: Floats = np.log(
-            (self._articles + 1 + _PRIOR_ARTICLES) / (self._frequency[places] + 1.0 + _PRIOR[places])
-        )
+    def _rarity(self, places: Words) -> Floats:
+        """Return the logarithm of the inverse frequency of the terms at these places of the table of frequencies."""
+        held = self._frequency.take(places) + _PRIOR.take(places)
+        rarity: Floats = np.log((self._articles + 1 + _PRIOR_ARTICLES) / held)
         return rarity
 
     def _values(self, terms: Words) -> Floats:
-        values: Floats = (terms & np.uint32(MAX_WEIGHT)) * self._rarity(terms)
+        values: Floats = (terms & np.uint32(MAX_WEIGHT)) * self._rarity(_place(terms))
         return values
 
     def likeness(self, terms: Words, slots: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
@@ -130,14 +134,15 @@ class StoryIndex:
         if not len(terms):
             return np.zeros(len(slots)), np.zeros(len(slots))
         order = np.argsort(terms)
-        mine, my_values = terms[order] >> _TERM_SHIFT, self._values(terms[order])
-        theirs = self._terms[slots]
-        weights, rarity = theirs & np.uint32(MAX_WEIGHT), self._rarity(theirs)
-        at = np.minimum(np.searchsorted(mine, theirs >> _TERM_SHIFT), len(mine) - 1)
-        shared = (mine[at] == theirs >> _TERM_SHIFT) & (weights > 0)
-        products = (shared * weights * rarity * my_values[at]).sum(axis=1)
-        norms = np.sqrt(((weights * rarity) ** 2).sum(axis=1) * (my_values**2).sum())
-        evidence = (shared * np.maximum(rarity - _COMMON_RARITY, 0)).sum(axis=1)
+        mine, my_values = _hash(terms[order]), self._values(terms)[order]
+        theirs = self._terms.take(slots, axis=0)
+        rarity = self._rarity(_place(theirs))
+        values = (theirs & np.uint32(MAX_WEIGHT)) * rarity
+        shared, at = _shared(mine, _hash(theirs).ravel())
+        who = shared // MAX_TERMS
+        products = np.bincount(who, values.take(shared) * my_values[at], len(slots)).astype(np.float64)
+        evidence = np.bincount(who, np.maximum(rarity.take(shared) - _COMMON_RARITY, 0), len(slots)).astype(np.float64)
+        norms = np.sqrt((values * values).sum(axis=1) * (my_values * my_values).sum())
         return products / np.maximum(norms, 1e-9), evidence
 
     def add(self, slot: int, terms: Words, keys: Words) -> int:
@@ -174,6 +179,18 @@ class StoryIndex:
         self._terms = np.zeros((capacity, MAX_TERMS), np.uint32)
         self._terms[new] = terms[old]
         self._keys.grow(capacity, old, new)
+
+
+def _shared(mine: Words, theirs: Words) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return where the sorted terms `mine` stand among others, and which of mine each of those is; 0 stands for no term."""
+    # Few are shared: a sieve leaves those that may be, with a handful of others.
+    sieve = np.zeros(_SIEVE, np.bool_)
+    sieve[mine & (_SIEVE - 1)] = True
+    shared = np.flatnonzero(sieve.take(theirs & (_SIEVE - 1)))
+    found = theirs.take(shared)
+    at = np.minimum(np.searchsorted(mine, found), len(mine) - 1)
+    same = (mine[at] == found) & (found > 0)
+    return shared[same], at[same]
 
 
 def _story_key(story: str) -> np.uint32:

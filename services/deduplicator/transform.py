@@ -5,14 +5,14 @@ tied to the whole by `duplicate_of` and keeps a cluster of its own; different ar
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 import orjson
 
 from services.deduplicator.article import ExtractedText, Passed, SketchedText
 from services.deduplicator.comparison import form_of
-from services.deduplicator.rows import Answer, Method, Row, answered, new_row
+from services.deduplicator.rows import MAX_ANSWERS, Answer, Method, Row, new_row
 from services.deduplicator.rules import (
     DECISION_VERSION,
     SHARED_TEXT,
@@ -85,8 +85,7 @@ def decide(article: SketchedText, *, window: Window) -> Iterator[Passed]:
     yield _unique(article, row, answer)
 
 
-@dataclass(frozen=True)
-class _Judged:
+class _Judged(NamedTuple):
     """An article of the window and how the new one relates to it."""
 
     article_id: str
@@ -115,8 +114,7 @@ def _verdicts(row: Row, exact: bytes, candidates: list[Candidate]) -> list[_Judg
     return sorted(judged, key=lambda j: (_RANKS[j.verdict.relation], -j.verdict.containment, j.row.order))
 
 
-@dataclass(frozen=True)
-class _Stories:
+class _Stories(NamedTuple):
     """The stories an article has to do with, the likeliest first; and the nearest article of the one it joins, if any."""
 
     found: list[str]
@@ -125,13 +123,10 @@ class _Stories:
 
 def _stories(row: Row, judged: list[_Judged], related: list[Kin], window: Window) -> _Stories:
     """Return the stories of what an article shares text or rare terms with, and the first whose members support it."""
-    sharing = [
-        Kin(j.article_id, j.row.story, round(min(1.0, max(j.verdict.containment, j.kinship)), 4))
-        for j in judged
-        if j.shares_story
-    ]
-    kin = sharing + related
-    known = {one.article_id for one in kin} | {j.row.cluster for j in judged if j.shares_story}
+    sharing = [j for j in judged if j.shares_story]
+    kin = [Kin(j.article_id, j.row.story, round(min(1.0, max(j.verdict.containment, j.kinship)), 4)) for j in sharing]
+    kin += related
+    known = {one.article_id for one in kin} | {j.row.cluster for j in sharing}
     found = _distinct(one.story for one in kin)
     joined = next((story for story in found[:MAX_RELATED] if window.supports(row, story, knows=known)), None)
     return _Stories(found, next((one for one in kin if one.story == joined), None))
@@ -148,12 +143,13 @@ def _answer(
     """Return the answer for an article and its row with the ids it keeps for ever and the answer."""
     matches = [j for j in judged if j.verdict.relation is not Relation.NONE]
     first = matches[0] if matches else None
+    cluster, story = row.cluster, row.story
     if known:
-        row = replace(row, cluster=known.cluster, story=known.story, answers=known.answers)
+        cluster, story = known.cluster, known.story
     elif first and first.is_copy:
-        row = replace(row, cluster=first.row.cluster, story=first.row.story)
+        cluster, story = first.row.cluster, first.row.story
     elif stories.joined:
-        row = replace(row, story=stories.joined.story)
+        story = stories.joined.story
     nearest = judged[0] if judged else None
     agreement, threshold = weigh_numbers(row, nearest.row)[1:] if nearest else (None, None)
     fetched_ms = milliseconds(article.fetched_at)
@@ -171,10 +167,11 @@ def _answer(
         candidates=len(judged),
         version=DECISION_VERSION,
         sequence=_sequence(known, fetched_ms),
-        duplicate_of=tuple(_edges(article.article_id, row.cluster, judged)),
-        linked_stories=tuple(_distinct(story for story in stories.found if story != row.story)[:MAX_LINKS]),
+        duplicate_of=tuple(_edges(article.article_id, cluster, judged)),
+        linked_stories=tuple(_distinct(found for found in stories.found if found != story)[:MAX_LINKS]),
     )
-    return answer, answered(row, answer)
+    answers = (answer, *known.answers) if known else (answer,)
+    return answer, replace(row, cluster=cluster, story=story, answers=answers[:MAX_ANSWERS])
 
 
 def _edges(article_id: str, cluster: str, judged: list[_Judged]) -> list[str]:

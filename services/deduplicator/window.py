@@ -5,16 +5,16 @@ articles' own: the window's time is the latest fetch time seen in it, an article
 """
 
 from collections.abc import Collection, MutableMapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from services.deduplicator.index import KeyIndex
-from services.deduplicator.rows import Row, Words, pack_id, pack_row, row_order, unpack_id, unpack_row
+from services.deduplicator.rows import ID_BYTES, Row, Words, pack_id, pack_row, row_order, unpack_id, unpack_row
 from services.deduplicator.rules import (
     STORY_EVIDENCE,
     STORY_EVIDENCE_UNDATED,
@@ -22,6 +22,7 @@ from services.deduplicator.rules import (
     STORY_SIMILARITY,
     STORY_SIMILARITY_UNDATED,
     STORY_SUPPORT,
+    Counts,
     estimated_containment,
 )
 from services.deduplicator.sketching import PERMUTATIONS, PHRASE_KEYS
@@ -50,8 +51,7 @@ _REMEMBERED_ROWS: Final = 4096
 """Rows kept unpacked, about 3 kB each: what is in the news now is a candidate again and again."""
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(NamedTuple):
     """An article of the window that shares text: its row, how alike the texts are (both estimated), and how alike the terms."""
 
     article_id: str
@@ -61,8 +61,7 @@ class Candidate:
     kinship: float
 
 
-@dataclass(frozen=True)
-class Kin:
+class Kin(NamedTuple):
     """An article of the window on the same event: its story, and how alike the two are (0 to 1)."""
 
     article_id: str
@@ -106,7 +105,7 @@ class Window:
         self._times: Words = np.zeros(capacity, np.uint32)
         self._entered: Words = np.zeros(capacity, np.uint32)
         self._dated = np.zeros(capacity, np.bool_)
-        self._ids = np.zeros(capacity, "V17")
+        self._ids = np.zeros(capacity, f"V{ID_BYTES}")
         self._occupied = np.zeros(capacity, np.bool_)
 
     def __len__(self) -> int:
@@ -149,7 +148,7 @@ class Window:
         slots = slots[np.abs(self._times[slots].astype(np.int64) - row.time) <= self._seconds]
         if not len(slots):
             return []
-        agreeing = np.count_nonzero(self._signatures[slots] == row.signature, axis=1) / PERMUTATIONS
+        agreeing = _agreeing(self._signatures[slots], row.signature) / PERMUTATIONS
         similarity = np.maximum((agreeing - _CHANCE) / (1 - _CHANCE), 0.0)
         containment = estimated_containment(similarity, row.shingles, self._shingles[slots])
         likeliest = np.lexsort((self._orders(slots), -containment))
@@ -157,7 +156,7 @@ class Window:
         self._unverified += max(0, len(likeliest) - MAX_VERIFIED)
         kept = likeliest[:MAX_VERIFIED]
         kinship = self._stories.likeness(row.terms, slots[kept])[0].tolist()
-        names = [self._id(slot) for slot in slots[kept].tolist()]
+        names = self._names(slots[kept])
         return [
             Candidate(name, self._row(name), alike, contained, kin)
             for name, alike, contained, kin in zip(
@@ -180,26 +179,36 @@ class Window:
         found = sorted(
             zip((-scores[near]).tolist(), self._orders(slots[near]).tolist(), slots[near].tolist(), strict=True)
         )
-        named = [(self._id(slot), -score) for score, _, slot in found[:MAX_RELATED]]
-        return [Kin(name, self._row(name).story, round(min(score, 1.0), 4)) for name, score in named if name != besides]
+        names = self._names(np.array([slot for *_, slot in found[:MAX_RELATED]], np.int64))
+        return [
+            Kin(name, self._row(name).story, round(min(-score, 1.0), 4))
+            for name, (score, *_) in zip(names, found, strict=False)
+            if name != besides
+        ]
 
     def supports(self, row: Row, story: str, *, knows: Collection[str]) -> bool:
         """Return whether an article is on the event of a story: alike to most of its members, or known (by id) to be."""
         slots = self._stories.members(story)
         alike = self._stories.likeness(row.terms, slots)[0] >= STORY_MEMBER
-        votes = [yes or self._id(slot) in knows for slot, yes in zip(slots.tolist(), alike.tolist(), strict=True)]
+        votes = [yes or name in knows for name, yes in zip(self._names(slots), alike.tolist(), strict=True)]
         return bool(sum(votes) >= STORY_SUPPORT * len(votes))
 
-    def _id(self, slot: int) -> str:
-        return unpack_id(bytes(self._ids[slot]))
+    def _names(self, slots: npt.NDArray[np.int64]) -> list[str]:
+        """Return the ids of the articles in these slots."""
+        packed = self._ids[slots].tobytes()
+        return [unpack_id(packed[at : at + ID_BYTES]) for at in range(0, len(packed), ID_BYTES)]
 
     def _row(self, article_id: str) -> Row:
         row = self._unpacked.get(article_id)
         if row is None:
-            if len(self._unpacked) >= _REMEMBERED_ROWS:
-                self._unpacked.clear()
-            row = self._unpacked[article_id] = unpack_row(self._rows[article_id])
+            row = unpack_row(self._rows[article_id])
+            self._keep_unpacked(article_id, row)
         return row
+
+    def _keep_unpacked(self, article_id: str, row: Row) -> None:
+        if len(self._unpacked) >= _REMEMBERED_ROWS:
+            self._unpacked.clear()
+        self._unpacked[article_id] = row
 
     def _orders(self, slots: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return the place in the one order of each slot: slots are filled round and round in that order."""
@@ -216,12 +225,14 @@ class Window:
         slot = order % self._copies.capacity
         taken = self._copies.link(slot, row.phrases)
         self._next_order += 1
-        placed = replace(row, order=order, entered=now, phrases_taken=taken)
+        keys, keys_taken = row.story_keys, row.story_taken
         if row.leads_story(article_id):
             keys = self._stories.keys_of(row.terms, row.time, row.story)
-            placed = replace(placed, story_keys=keys, story_taken=self._stories.add(slot, row.terms, keys))
+            keys_taken = self._stories.add(slot, row.terms, keys)
+        placed = replace(row, order=order, entered=now, phrases_taken=taken, story_keys=keys, story_taken=keys_taken)
         self._occupy(slot, article_id, placed)
         self._rows[article_id] = pack_row(placed)
+        self._keep_unpacked(article_id, placed)
         self._expire()
 
     def confirm(self, article_id: str) -> None:
@@ -262,7 +273,7 @@ class Window:
             if self._occupied[slot]:
                 if int(self._entered[slot]) + self._seconds >= self._now:
                     return
-                self.forget(self._id(slot))
+                self.forget(unpack_id(bytes(self._ids[slot])))
                 self.expired += 1
             self._oldest += self._oldest < self._next_order
 
@@ -307,6 +318,13 @@ class Window:
         rows = [row for row, leading in zip(rows, leads, strict=True) if leading]
         linked = _linked([r.story_keys for r in rows], [r.story_taken for r in rows], KEYS_A_STORY)
         self._stories.load(slots[leads], [row.terms for row in rows], *linked)
+
+
+def _agreeing(signatures: npt.NDArray[np.uint8], signature: npt.NDArray[np.uint8]) -> Counts:
+    """Return in how many of their values each of many signatures agrees with one."""
+    bits = np.packbits(signatures == signature, axis=1)
+    counts: Counts = np.bitwise_count(bits).sum(axis=1)
+    return counts
 
 
 def _linked(keys: list[Words], taken: list[int], width: int) -> tuple[Words, npt.NDArray[np.bool_]]:

@@ -1,5 +1,6 @@
 """The comparison form: what differs for technical reasons only must not differ any more."""
 
+import re
 import unicodedata
 
 import pytest
@@ -85,3 +86,9 @@ def test_any_text_has_a_form_and_a_hash(text: str) -> None:
     assert form.text.split() == form.text.split(" ") or not form.text
     assert len(form.words) == len(form.text.split())
     assert len(form.exact) == 32
+
+
+@given(st.text(st.sampled_from("aб019٣.,- _"), max_size=60))
+def test_words_in_comparison_form_are_those_of_the_plain_definition(text: str) -> None:
+    even = re.sub(r"\d+(?:[.,]\d+)+", lambda number: plain_number(number[0]), text)
+    assert form_of(text).text.split() == re.findall(r"\w+", even)

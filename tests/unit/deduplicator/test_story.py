@@ -1,8 +1,14 @@
 """Terms of a story, and articles on one event that meet by them across outlets and languages."""
 
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from services.deduplicator.article import ExtractedText
+from services.deduplicator.comparison import plain_number
 from services.deduplicator.sketching import MAX_WEIGHT
-from services.deduplicator.story import MAX_TERMS, common_terms, story_terms
+from services.deduplicator.story import MAX_TERMS, Mention, common_terms, story_terms
 from services.deduplicator.window import Window
 from shared.models import DateMention, EntityMention, EntityType, ExtractedArticle
 from tests.unit.deduplicator.labelled import article, decided
@@ -168,3 +174,33 @@ def test_names_that_nobody_wrote_before_hide_no_story() -> None:
         window,
     )
     assert second.story_id == first.story_id
+
+
+@given(st.text(st.sampled_from("abNÉЗà01_,/; "), max_size=50))
+def test_names_and_numbers_are_cut_as_by_the_plain_definition(text: str) -> None:
+    pieces = re.findall(r"[A-ZÉЗ][^\W\d_]+|\d+(?:[.,/]\d+)*", text)
+    expected = {f"number {plain_number(piece)}" for piece in pieces if piece[0].isdigit() and len(piece) > 1}
+    expected |= {f"name {stem(piece.lower())}" for piece in pieces if piece[0].isalpha()}
+    terms = {term for term, _ in story_terms("", f"a {text}")}
+    assert terms <= expected
+    assert terms == expected or len(terms) == MAX_TERMS
+
+
+def stem(name: str) -> str:
+    return name[:5] if name[0] == "з" else name
+
+
+@given(st.sampled_from(".!?…:\n,;a0_—"), st.text(st.sampled_from(" \"“«'([–-"), max_size=4))
+def test_a_name_begins_a_sentence_after_an_end_or_three_openings(before: str, opening: str) -> None:
+    begins = len(opening) > 2 or before in ".!?…:\n"
+    assert [term for term, _ in story_terms("", f"x{before}{opening}Odesa")] == ([] if begins else ["name odesa"])
+
+
+def test_a_linked_name_is_no_name_of_its_own_and_a_span_inside_it_is_left() -> None:
+    body = "tại Nizhny Novgorod hôm qua"
+    spans: list[Mention] = [
+        ("body", 4, 19, "entity Q891"),
+        ("body", 11, 19, "entity other"),
+        ("body", 9, 7, "day none"),
+    ]
+    assert {term for term, _ in story_terms("", body, spans)} == {"entity Q891", "entity other", "day none"}
