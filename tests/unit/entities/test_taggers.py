@@ -9,6 +9,7 @@ import pytest
 
 from services.extractor import run as extractor
 from services.extractor.entities import Found, Knowledge, find_entities, load_taggers
+from services.extractor.entities.tagger_ru import read_model
 from services.extractor.entities.tagging import Tagged, Tagger
 from shared.models import EntityType
 from shared.settings import Settings, SettingsError
@@ -80,6 +81,22 @@ def test_names_that_no_rule_covers(
     text: str, expected: list[tuple[str, str, str]], knowledge: Knowledge, russian: Tagger
 ) -> None:
     assert tagged(find(text, knowledge, russian)) == expected
+
+
+def test_it_answers_as_slovnet_does(russian: Tagger) -> None:
+    sentences = [
+        "Партию принял склад «Волготрест», счета закрыты.",
+        "Да.",
+        "Их встретил Тхаунг Мьинт, посол Мьянмы в Ханое — бывший директор фирмы «Ингосудно-2» (Владивосток).",
+        "СРОЧНО: пожар на улице им. А.П. Кузьмина, д. 5, горит 1,5-этажный дом!",
+    ] * 12
+    whole = [
+        [(span.start, span.stop, span.type[:3]) for span in markup.spans] for markup in read_model().map(sentences)
+    ]
+    assert any(whole)
+    assert [
+        [(name.start, name.end, name.type.value[:3]) for name in names] for names in russian.tag(sentences)
+    ] == whole
 
 
 @pytest.mark.parametrize(
