@@ -5,6 +5,7 @@ from typing import Final
 from services.extractor.entities.context import opens_sentence
 from services.extractor.entities.document import Document
 from services.extractor.entities.lexicon import PLACE_RANK, Hit, Name
+from shared.models import EntityType
 
 _LOUD_ENOUGH: Final = 5
 _OTHER_KINDS: Final = frozenset(("ORG", "WEAPON"))
@@ -36,6 +37,8 @@ def _resolve(document: Document, hit: Hit) -> Name | None:
         return None
     if hit.names[0].meaning.rank >= PLACE_RANK and _is_doubtful(document, hit):
         return None
+    if _is_direction(document, hit):
+        return None
     if len(hit.names) == 1 and hit.names[0].meaning.condition is None:
         return hit.names[0]
     place = document.place(hit.start, hit.end, hit.capitals)
@@ -60,6 +63,13 @@ def _is_doubtful(document: Document, hit: Hit) -> bool:
         return document.text[hit.start - 2].isalpha()
     word = document.text[hit.start : hit.end]
     return word in document.grammar.openers and opens_sentence(document.text, hit.start)
+
+
+def _is_direction(document: Document, hit: Hit) -> bool:
+    """Return whether a town's name is an adjective before its noun: "Південного командування"; "село Північне" is none."""
+    cue = document.cues.left.get(hit.start - 1)
+    is_town = cue is not None and cue.kind == "LOC"
+    return hit.names[0].meaning.type is EntityType.LOC and not is_town and document.describes(hit.start, hit.end)
 
 
 def _order(name: Name) -> tuple[bool, int, int, str]:

@@ -64,6 +64,8 @@ def name_by_cues(document: Document) -> None:
             document.add(_named(document, run, kind))
         elif _is_company(run):
             document.add(_named(document, run, EntityType.ORG))
+        elif document.language == "en" and len(run.words) > 1 and run.words[-1] in document.grammar.geography:
+            document.add(_named(document, run, EntityType.LOC))
 
 
 def _in_brackets(document: Document, run: Run) -> Span | None:

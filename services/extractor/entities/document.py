@@ -72,6 +72,12 @@ class Document:
         """All capitalised words and initials, in text order."""
         return [Capital(*match.span(), match[0]) for match in _WORD.finditer(self.text)]
 
+    def describes(self, start: int, end: int) -> bool:
+        """Return whether a word is the adjective of a compass point before a noun: "Південного командування"."""
+        if not self.folded.startswith(self.grammar.compass, start) or self.text[end - 1].isupper():
+            return False
+        return self.text[end : end + 1] == " " and self.text[end + 1 : end + 2].islower()
+
     @cached_property
     def cues(self) -> Cues:
         """The words that point at names."""

@@ -49,6 +49,9 @@ class Grammar:
     no_surnames: frozenset[str]
     descriptors: frozenset[str]
     callsigns: frozenset[str]
+    offices: frozenset[str]
+    geography: frozenset[str]
+    compass: tuple[str, ...]
 
     def is_vietnamese_given(self, word: str) -> bool:
         """Return whether a word can be a syllable of a Vietnamese name: listed, or capitalised with Vietnamese marks."""
@@ -72,8 +75,11 @@ def read_grammar() -> Grammar:
     openers = frozenset(word for words in names["openers"].values() for word in words)
     cues = (*_cues(), *_institutions(), *_first_names(names["first"]))
     words = read_table("cues.yaml")
-    lists = (names["abbreviations"], names["no_surnames"], words["descriptors"], words["callsigns"])
-    return Grammar(cues, surnames | middle, surnames, given, openers, *map(_words, lists))
+    lists = (
+        names["abbreviations"], names["no_surnames"],
+        words["descriptors"], words["callsigns"], words["offices"], words["geography"],
+    )  # fmt: skip
+    return Grammar(cues, surnames | middle, surnames, given, openers, *map(_words, lists), tuple(words["compass"]))
 
 
 def _words(words: list[str]) -> frozenset[str]:

@@ -46,7 +46,9 @@ def free_runs(document: Document) -> Iterator[Run]:
         if words and not _joined(document.text, words[-1], word):
             yield _run(words)
             words = []
-        if document.is_free(word.start, word.end) and _may_name(document, word, bool(words)):
+        if words and _closes_office(document, word):
+            words = []
+        elif document.is_free(word.start, word.end) and _may_name(document, word, bool(words)):
             words.append(word)
         elif words:
             yield _run(words)
@@ -73,7 +75,7 @@ def _joined(text: str, before: Capital, word: Capital) -> bool:
 
 def _may_name(document: Document, word: Capital, inside: bool) -> bool:
     """Return whether a word can be part of a name: not a cue, an adjective, or what merely opens a sentence."""
-    if document.cues.phrases[word.start]:
+    if document.cues.phrases[word.start] or document.describes(word.start, word.end):
         return False
     opening = not inside and opens_sentence(document.text, word.start)
     if opening and word.text in document.grammar.openers:
@@ -83,6 +85,14 @@ def _may_name(document: Document, word: Capital, inside: bool) -> bool:
             continue
         if cue.side == "adjective" and end == word.end:
             return False
+        if (
+            cue.side == "right"
+            and cue.kind == "LOC"
+            and end == word.end
+            and not inside
+            and _is_place(document, word.start)
+        ):
+            return False
         if cue.side in ("left", "head") and (end > word.end or opening):
             return False
         if cue.side == "left" and (word.text in document.grammar.abbreviations or _is_title(document, word, cue)):
@@ -90,6 +100,19 @@ def _may_name(document: Document, word: Capital, inside: bool) -> bool:
         if cue.kind == "PERSON" and cue.side == "left" and not inside and document.language == "en":
             return False
     return len(word.text) > 1 or word.text.isupper()
+
+
+def _is_place(document: Document, start: int) -> bool:
+    """Return whether the name of a place ends right before: "Perm Krai"."""
+    before = document.span_ending(start - 1)
+    return before is not None and before.type is EntityType.LOC
+
+
+def _closes_office(document: Document, word: Capital) -> bool:
+    """Return whether a word closes an English office in front of a name: "Deputy Economy Minister Taras Kachka"."""
+    if document.language != "en" or word.text.lower() not in document.grammar.offices:
+        return False
+    return document.text[word.end : word.end + 1] == " " and document.text[word.end + 1 : word.end + 2].isupper()
 
 
 def _is_title(document: Document, word: Capital, cue: Cue) -> bool:

@@ -130,6 +130,35 @@ def test_units_by_number(knowledge: Knowledge) -> None:
     assert vietnamese.canonical == english.canonical == "org:brigade-47"
 
 
+@pytest.mark.parametrize(
+    ("text", "person"),
+    [
+        ("Polish Interior Minister Marcin Kowal resigned.", "Marcin Kowal"),
+        ("Ukrainian Deputy Economy Minister Taras Lysko spoke.", "Taras Lysko"),
+        ("They met Trade Representative Jamie Gray in Doha.", "Jamie Gray"),
+        ("Regional Governor Ivan Zaluzhko replied.", "Ivan Zaluzhko"),
+    ],
+)
+def test_english_offices_lead_to_persons(text: str, person: str, knowledge: Knowledge) -> None:
+    persons = [item.text for item in find(text, knowledge, "en") if item.type is EntityType.PERSON]
+    assert persons == [person]
+
+
+def test_compass_adjectives_are_no_towns(knowledge: Knowledge) -> None:
+    assert ids("Речниця Південного командування мовчить.", knowledge, "uk") == []
+    assert ids("Войска Южного военного округа прибыли.", knowledge, "ru") == []
+    assert ids("Село Північне обстріляли.", knowledge, "uk") == [("Північне", "gn:705821")]
+
+
+def test_english_places_by_their_last_word(knowledge: Knowledge) -> None:
+    found = ids("Drones fell near Gorse Island and in Stavropol Krai, the governor of Perm Krai said.", knowledge, "en")
+    assert found == [
+        ("Gorse Island", "loc:gorse-island"),
+        ("Stavropol", "loc:stavropol-krai"),
+        ("Perm", "loc:perm-krai"),
+    ]
+
+
 def test_headlines_in_capitals(knowledge: Knowledge) -> None:
     assert ids("NGA SẴN SÀNG ĐÀM PHÁN VỚI UKRAINE", knowledge) == [("NGA", "Q159"), ("UKRAINE", "Q212")]
 
