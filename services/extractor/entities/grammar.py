@@ -75,11 +75,20 @@ def read_grammar() -> Grammar:
     openers = frozenset(word for words in names["openers"].values() for word in words)
     cues = (*_cues(), *_institutions(), *_first_names(names["first"]))
     words = read_table("cues.yaml")
-    lists = (
-        names["abbreviations"], names["no_surnames"],
-        words["descriptors"], words["callsigns"], words["offices"], words["geography"],
-    )  # fmt: skip
-    return Grammar(cues, surnames | middle, surnames, given, openers, *map(_words, lists), tuple(words["compass"]))
+    return Grammar(
+        cues=cues,
+        vietnamese_names=surnames | middle,
+        vietnamese_surnames=surnames,
+        vietnamese_given=given,
+        openers=openers,
+        abbreviations=_words(names["abbreviations"]),
+        no_surnames=_words(names["no_surnames"]),
+        descriptors=_words(words["descriptors"]),
+        callsigns=_words(words["callsigns"]),
+        offices=_words(words["offices"]),
+        geography=_words(words["geography"]),
+        compass=tuple(words["compass"]),
+    )
 
 
 def _words(words: list[str]) -> frozenset[str]:
