@@ -33,7 +33,7 @@ _AGENCY_CAPITALS: Final = 2
 def join_institutions(document: Document, countries: Countries) -> None:
     """Add "Bộ Quốc phòng Nga", "Russian Defence Ministry", "Минобороны России": head and country are one flat span."""
     for start, end, cue in sorted(document.cues.heads, key=lambda item: (item[0], -item[1])):
-        if not document.text[start].isupper() or document.is_covered(start, end):
+        if document.text[start:end].islower() or document.is_covered(start, end):
             continue
         span = _with_country_behind(document, start, end, cue, countries) or _with_country_before(
             document, start, end, cue, countries
@@ -150,7 +150,11 @@ def _read_agency(document: Document, head: re.Match[str]) -> tuple[int, int]:
     end, weight, open_word = head.end(), 0, False
     for word in _UNIT_WORD.finditer(document.text, end, end + _AGENCY_REACH):
         text = word[1]
-        if word.start() != end or word.start(1) in document.spans:
+        if (
+            word.start() != end
+            or word.start(1) in document.spans
+            or (text == "và" and _begins_body(document, word.end() + 1))
+        ):
             break
         if text[0].isupper():
             if not (text.casefold() in words.inside or _is_vietnamese(document, word.end(), text)):
@@ -163,6 +167,13 @@ def _read_agency(document: Document, head: re.Match[str]) -> tuple[int, int]:
         else:
             break
     return end, weight
+
+
+def _begins_body(document: Document, start: int) -> bool:
+    """Return whether another Vietnamese body or unit begins here: "Bộ Tư lệnh Không quân và Quân khu …"."""
+    return bool(
+        _agency_words().heads.match(document.text, start) or _vietnamese_unit_heads().match(document.text, start)
+    )
 
 
 def _is_vietnamese(document: Document, end: int, word: str) -> bool:

@@ -36,6 +36,7 @@ _VERSION: Final = regex.compile(
 )
 _SERIES: Final = regex.compile(r"-\p{Lu}{1,2}\Z")
 _MAX_WORDS: Final = 5
+_PLACE_WORDS: Final = 2
 _SHORTEST: Final = 2
 _UNLISTED: Final = frozenset(("agency", "class-word"))
 _CLOSING: Final = ('"', "”", "»")
@@ -70,10 +71,14 @@ def name_by_cues(document: Document) -> None:
 
 def _in_brackets(document: Document, run: Run) -> Span | None:
     """Return the organisation whose other name stands in brackets behind it: "… Hàng không Nga (Rosaviatsiya)"."""
-    if document.text[run.start - 2 : run.start] != " (" or document.text[run.end : run.end + 1] != ")":
-        return None
-    whole = document.span_ending(run.start - 2)
+    whole = _written_out(document, run) if document.text[run.end : run.end + 1] == ")" else None
     return whole if whole is not None and whole.type is EntityType.ORG else None
+
+
+def _written_out(document: Document, run: Run) -> Span | None:
+    """Return the name in front of the bracket that a run opens, unless it is an abbreviation itself: "của LHQ (UNRWA)"."""
+    whole = document.span_ending(run.start - 2) if document.text[run.start - 2 : run.start] == " (" else None
+    return whole if whole is not None and not document.text[whole.start : whole.end].isupper() else None
 
 
 def _is_company(run: Run) -> bool:
@@ -134,7 +139,7 @@ def _is_abbreviation(document: Document, run: Run) -> bool:
 def _abbreviation(document: Document, run: Run, kind: EntityType) -> Span:
     """Return the mention of an abbreviation; in brackets behind a name of its kind it stands for the same."""
     name = run.words[0]
-    whole = document.span_ending(run.start - 2) if document.text[run.start - 2 : run.start] == " (" else None
+    whole = _written_out(document, run)
     if whole is not None and whole.type is kind:
         return Span(run.start, run.end, kind, whole.canonical, whole.label, "abbreviation", name)
     return Span(run.start, run.end, kind, f"{kind.value.lower()}:{slug(name)}", name, "abbreviation", name)
@@ -169,4 +174,15 @@ def _kind(document: Document, run: Run) -> EntityType | None:
     for _, following in document.cues.starting.get(behind, ()):
         if following.side == "right" and following.kind in _KINDS:
             return _KINDS[following.kind]
-    return None
+    return EntityType.LOC if cue is None and not quoted and _sounds_like_place(run) else None
+
+
+def _sounds_like_place(run: Run) -> bool:
+    """Return whether one or two words end like a Slavic town: "Novomykhailivka", "Верхняя Дубровка"."""
+    word = run.words[-1]
+    return len(run.words) <= _PLACE_WORDS and word[1:].islower() and _place_ending().search(word) is not None
+
+
+@cache
+def _place_ending() -> "regex.Pattern[str]":
+    return regex.compile(rf"(?<=\p{{L}}{{2}})(?:{'|'.join(read_table('cues.yaml')['place_endings'])})\Z")

@@ -89,10 +89,12 @@ class Document:
         return hashlib.sha256(self.text.encode()).hexdigest()[:8]
 
     def add(self, span: Span) -> None:
-        """Take a span; what it covers gives way."""
+        """Take a span; what it covers, or reaches into, gives way."""
         if not self.is_free(span.start, span.end):
             for start in [key for key in range(span.start, span.end) if key in self.spans]:
                 self.remove(self.spans[start])
+            if self._taken[span.start]:
+                self.remove(self.spans[max(start for start in self.spans if start < span.start)])
         self.spans[span.start] = span
         self._taken[span.start : span.end] = b"\1" * (span.end - span.start)
 

@@ -61,7 +61,8 @@ class Grammar:
             return True
         return not _TONED.isdisjoint(unicodedata.normalize("NFD", word)) and self.is_syllable(word)
 
-    def is_syllable(self, word: str) -> bool:
+    @staticmethod
+    def is_syllable(word: str) -> bool:
         """Return whether a word is spelt like one syllable of Vietnamese: "Đức", "Xung", but not "Péter"."""
         letters = unicodedata.normalize("NFD", word.lower().replace("đ", "d"))
         return _SYLLABLE.fullmatch(_MARKS.sub("", letters)) is not None

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from ahocorasick_rs import AhoCorasick, Implementation
 
 from services.extractor.entities.context import Condition
-from services.extractor.entities.grammar import Cue
+from services.extractor.entities.grammar import Cue, Grammar
 from services.extractor.entities.inflection import Inflections
 from services.extractor.entities.places import Place, Territory
 from services.extractor.entities.sets import Alias, AliasSet
@@ -99,9 +99,7 @@ def _as_written(
 ) -> tuple[tuple[Name, ...], tuple[Cue, ...], bool] | None:
     """Return names, cues and `capitals` if a surface is written as a name's alias, in capitals, or is a cue with its case."""
     entry = entries[index]
-    exact = [
-        payload for form, payload in entry if surface == form or (isinstance(payload, Cue) and _is_cue(surface, form))
-    ]
+    exact = [payload for form, payload in entry if surface == form or _is_variant(surface, form, payload)]
     if exact:
         return *_parted(exact), False
     if surface.isupper():
@@ -109,9 +107,30 @@ def _as_written(
     return None
 
 
+def _is_variant(surface: str, form: str, payload: _Payload) -> bool:
+    """Return whether a cue or the name of a body may be written so."""
+    if isinstance(payload, Cue):
+        return _is_cue(surface, form) or (payload.side == "head" and _has_fewer_capitals(surface, form))
+    return payload.meaning.type is EntityType.ORG and surface[0].isupper() and _has_fewer_capitals(surface, form)
+
+
 def _is_cue(surface: str, form: str) -> bool:
     """Return whether a cue may be written so: with a capital in front, phrases with capitals anywhere."""
     return form[0].islower() and (" " in form or surface[1:] == form[1:])
+
+
+def _has_fewer_capitals(surface: str, form: str) -> bool:
+    """Return whether other outlets write a Vietnamese name of three words or more so: "Bộ quốc phòng", "bộ Quốc phòng"."""
+    words = form.split(" ")
+    return (
+        len(words) > 2
+        and not form.isascii()
+        and not surface.islower()
+        and all(
+            written == word or (written == word.lower() and Grammar.is_syllable(word))
+            for written, word in zip(surface.split(" "), words, strict=True)
+        )
+    )
 
 
 def _parted(payloads: Sequence[_Payload]) -> tuple[tuple[Name, ...], tuple[Cue, ...]]:

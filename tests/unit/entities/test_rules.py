@@ -144,6 +144,40 @@ def test_english_offices_lead_to_persons(text: str, person: str, knowledge: Know
     assert persons == [person]
 
 
+@pytest.mark.parametrize(
+    ("text", "surface", "identifier"),
+    [
+        ("Bộ quốc phòng Nga xác nhận.", "Bộ quốc phòng Nga", "org:ministry-of-defence-russia"),
+        ("Theo bộ Quốc phòng Anh, đó là tin giả.", "bộ Quốc phòng Anh", "org:ministry-of-defence-united-kingdom"),
+        ("Tổng cục tình báo Ukraine lên tiếng.", "Tổng cục tình báo Ukraine", "org:hur"),
+    ],
+)
+def test_bodies_with_fewer_capitals(text: str, surface: str, identifier: str, knowledge: Knowledge) -> None:
+    assert ids(text, knowledge) == [(surface, identifier)]
+    assert ids("Hai bộ quốc phòng đã trao đổi.", knowledge) == []
+
+
+def test_a_body_ends_before_the_next_one(knowledge: Knowledge) -> None:
+    found = ids("Bộ Tư lệnh Hậu cần Miền và Quân khu Leningrad ký kết.", knowledge)
+    assert [surface for surface, _ in found] == ["Bộ Tư lệnh Hậu cần Miền", "Quân khu Leningrad"]
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        ("Binh sĩ còn chốt giữ Novoprudivka.", "vi", ["Novoprudivka"]),
+        ("Дым виден над Тернопрудовкой весь день.", "ru", ["Тернопрудовкой"]),
+        ("Вранці чергова винтовка лежала поруч.", "uk", []),
+    ],
+)
+def test_slavic_towns_by_their_ending(text: str, language: str, expected: list[str], knowledge: Knowledge) -> None:
+    assert [item.text for item in find(text, knowledge, language) if item.type is EntityType.LOC] == expected
+
+
+def test_an_abbreviation_in_brackets_stands_for_what_is_written_out(knowledge: Knowledge) -> None:
+    assert ids("Cơ quan cứu trợ của LHQ (QXRWA) rút đi.", knowledge) == [("LHQ", "Q1065")]
+
+
 def test_compass_adjectives_are_no_towns(knowledge: Knowledge) -> None:
     assert ids("Речниця Південного командування мовчить.", knowledge, "uk") == []
     assert ids("Войска Южного военного округа прибыли.", knowledge, "ru") == []
