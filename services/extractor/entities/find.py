@@ -1,6 +1,6 @@
 """All entity rules in order: known names first, then what the words around a name say about it, then a trained tagger."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.extractor.entities.bodies import join_institutions, name_agencies, name_english_bodies, name_units
 from services.extractor.entities.choose import choose_names
@@ -15,8 +15,7 @@ from services.extractor.entities.weapons import name_weapons
 from shared.models import EntityType
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A mention: offsets in the text as given, what it stands for, and the rule and alias that found it."""
 
     start: int

@@ -67,7 +67,8 @@ class Inflections(Generic[P]):
         """Yield start, end and payloads of every case form in an aligned text, in capitals too."""
         for match in _WORD.finditer(text):
             start, end = match.span()
-            yield from _written(text, start, self._candidates(match[0]))
+            if candidates := self._candidates(match[0]):
+                yield from _written(text, start, candidates)
             if second := text.startswith("-", end) and _SECOND_HALF.match(text, end):
                 yield from _written(text, start, self._candidates(match[0] + second[0]))
 
@@ -91,6 +92,8 @@ def _written(text: str, start: int, candidates: Iterable[_Candidate[P]]) -> Iter
     """Yield start, end and payloads of the case forms that stand at a position."""
     found: dict[int, list[P]] = {}
     for payload, spellings in candidates:
+        if not text.startswith(spellings, start):
+            continue
         for spelling in spellings:
             end = start + len(spelling)
             if text.startswith(spelling, start) and not text[end : end + 1].isalnum():
