@@ -1,5 +1,6 @@
 """Organisations, places and weapons that only the word beside them names: "hãng Rosneft", "làng Malynivka", "UAV Lyutyi"."""
 
+import re
 from dataclasses import replace
 from functools import cache
 from typing import Final
@@ -21,6 +22,7 @@ _DATELINE: Final = regex.compile(
     r"^[ \t]*(?:date \S+ )?(?:\p{Lu}[\p{L}.,' ]{1,30},? )?\(((?:\p{Lu}[\p{L}\p{N}.+]*)(?: \p{Lu}[\p{L}\p{N}.+]*){0,3})\) ?[-–—] ",
     regex.MULTILINE,
 )
+_CYRILLIC: Final = re.compile("[а-яА-Я]")
 _QUOTED_SOURCE: Final = regex.compile(
     r"(?<=(?:пишет|пише|передаёт|передает|передає|сообщает|повідомляє|цитирует|цитує|сообщили|повідомили|рассказали|розповіли) )"
     r"[«\"“](\p{Lu}[^«»\"“”.,:\n]{2,30})[»\"”]"
@@ -49,7 +51,7 @@ def name_by_cues(document: Document) -> None:
         if document.is_free(line.start(1), line.end(1)):
             name = line[1]
             document.add(Span(*line.span(1), EntityType.ORG, f"org:{slug(name)}", name, "dateline", name))
-    for pattern in (_QUOTED_SOURCE, _LATIN_SOURCE):
+    for pattern in (_QUOTED_SOURCE, _LATIN_SOURCE) if _CYRILLIC.search(document.text) else ():
         for source in pattern.finditer(document.text):
             if document.is_free(*source.span(1)):
                 name = source[1]

@@ -1,5 +1,6 @@
 """Case forms of Russian and Ukrainian names, from the table of endings in data/inflection.yaml."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, cached_property, lru_cache, partial
 from itertools import product
@@ -17,6 +18,7 @@ _CASES: Final = 5
 _RUSSIAN: Final = frozenset("ёъыэ")
 _UKRAINIAN: Final = frozenset("ґєії'")
 _ADJECTIVE_ENDS: Final = ("ий", "ый", "ой", "ая", "яя", "ое", "ее", "ська", "цька", "не", "ське", "на")
+_CAPITAL: Final = re.compile(r"[А-ЯЁІЇЄҐ]")
 _WORD: Final = regex.compile(r"(?<![\p{L}'])[А-ЯЁІЇЄҐ][А-Яа-яЁёІіЇїЄєҐґ']+")
 _SECOND_HALF: Final = regex.compile(r"-[А-ЯЁІЇЄҐ][А-Яа-яЁёІіЇїЄєҐґ']+")
 _LONGEST_ENDING: Final = 5
@@ -65,6 +67,8 @@ class Inflections(Generic[P]):
 
     def find(self, text: str) -> Iterator[tuple[int, int, list[P]]]:
         """Yield start, end and payloads of every case form in an aligned text, in capitals too."""
+        if _CAPITAL.search(text) is None:
+            return
         for match in _WORD.finditer(text):
             start, end = match.span()
             if candidates := self._candidates(match[0]):

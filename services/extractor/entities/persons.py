@@ -55,7 +55,7 @@ def name_again(document: Document, runs: Iterable[Run]) -> dict[str, Span]:
     The word that opens a sentence may be in front: "Позже Лапшова".
     """
     surnames = _surnames(document)
-    for run in runs:
+    for run in runs if surnames else ():
         if not document.is_free(run.start, run.end):
             continue
         known = surnames.get(" ".join(map(stem, run.words)))
@@ -237,9 +237,8 @@ def _sounds_like_person(document: Document, run: Run) -> bool:
 
 def _leads_to_person(document: Document, run: Run) -> bool:
     """Return whether a title stands in front; one Vietnamese word behind an office must be a name ("Chủ tịch Quỹ …" is none)."""
-    if any(
-        _is_loud(word) for word in run.words[: -1 if len(run.words) > 1 and _REIGN.fullmatch(run.words[-1]) else None]
-    ):
+    reigns = len(run.words) > 1 and _REIGN.fullmatch(run.words[-1])
+    if any(map(_is_loud, run.words[:-1] if reigns else run.words)):
         return False
     if len(run.words[0]) == 1 and document.shouted(run.start, run.end):
         return False

@@ -1,5 +1,6 @@
 """Weapons by designation: "Su-34", "Х-101", "F-16V", "M777"; one id for all versions of a system."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
@@ -19,8 +20,10 @@ _VERSION: Final = regex.compile(
     r"(?:-\p{Lu}[\p{L}\d]{0,3}|-\d{1,3}\p{Lu}?| ?[AVMI]{1,2}\d{1,2}\p{Lu}?\d?)(?![\p{L}\d-])"
 )
 _INDEX: Final = regex.compile(r"(?<![\p{L}\d.-])\d{1,2}([AFKMSАФКМС])(\d{1,3})(?:\p{Lu}\d?)?(?![\p{L}\d])")
+_SHIP_PREFIX: Final = re.compile("(?:BRP|HMAS|HMCS|HMS|JS|KRI|ROKS|TCG|USNS|USS) ")
 _SHIP: Final = regex.compile(
-    r"(?<!\p{L})(?:BRP|HMAS|HMCS|HMS|JS|KRI|ROKS|TCG|USNS|USS) \p{Lu}[\p{L}'-]*(?: (?:\p{Lu}\.|\p{Lu}[\p{L}'-]+)){0,2}(?<![.'-])"
+    rf"(?<!\p{{L}}){_SHIP_PREFIX.pattern}"
+    r"\p{Lu}[\p{L}'-]*(?: (?:\p{Lu}\.|\p{Lu}[\p{L}'-]+)){0,2}(?<![.'-])"
 )
 _RANKED: Final = regex.compile(
     r" [«\"“]?((?:Admiral|General|Marshal|Prince|Адмирал\p{Ll}{0,2}|Адмірал\p{Ll}{0,2}|Генерал\p{Ll}{0,2}|Маршал\p{Ll}{0,2}"
@@ -61,8 +64,8 @@ def name_weapons(document: Document, systems: Systems) -> None:
 
 def _ships(document: Document) -> Iterator[tuple[int, int]]:
     """Yield where ships stand: "USS Ross", "khu trục hạm Đô đốc Tributs", "tàu Dmitry Rogachev"."""
-    for ship in _SHIP.finditer(document.text):
-        yield ship.span()
+    if _SHIP_PREFIX.search(document.text):
+        yield from (ship.span() for ship in _SHIP.finditer(document.text))
     for position, cue in document.cues.left.items():
         ranked = _RANKED.match(document.text, position) if cue.kind == "WEAPON" else None
         if ranked:
