@@ -18,7 +18,7 @@ Countries = Mapping[str, tuple[str, str]]
 
 _JOIN: Final = regex.compile(r"\s+(?:of (?:the )?)?")
 _POSSESSIVE: Final = regex.compile(r"'s? $")
-_UNIT_WORD: Final = regex.compile(r"\s+(\d{1,4}[\w-]*|\p{L}[\p{L}'-]*)")
+_UNIT_WORD: Final = regex.compile(r"\s+(\d{1,4}[\w-]*|\p{L}[\p{L}'-]*(?<!-)(?![\w-]))")
 _UNIT_REACH: Final = 80
 _UNIT_ARM: Final = (
     r" (?:(?:\p{Ll}+(?:ой|ей|ых|их|ого|его|ої) ){0,2}(?:авиации|авіації|артиллерии|артилерії|войск|військ|гвардии|гвардії"

@@ -10,7 +10,7 @@ import regex
 from services.extractor.entities.context import opens_sentence
 from services.extractor.entities.document import Document, Span
 from services.extractor.entities.persons import stem_slug
-from services.extractor.entities.runs import Run, cue_before, cue_of_list, free_runs, is_quoted_body
+from services.extractor.entities.runs import Run, cue_before, cue_of_list, follows_places, free_runs, is_quoted_body
 from services.extractor.entities.slugs import slug
 from services.extractor.entities.tables import read_table
 from services.extractor.entities.weapons import is_designation
@@ -176,7 +176,12 @@ def _kind(document: Document, run: Run) -> EntityType | None:
     for _, following in document.cues.starting.get(behind, ()):
         if following.side == "right" and following.kind in _KINDS:
             return _KINDS[following.kind]
-    return EntityType.LOC if cue is None and not quoted and _sounds_like_place(run) else None
+    is_place = cue is None and not quoted and (_sounds_like_place(run) or _closes_list(document, run))
+    return EntityType.LOC if is_place else None
+
+
+def _closes_list(document: Document, run: Run) -> bool:
+    return len(run.words) == 1 and run.words[0][1:].islower() and follows_places(document, run.start)
 
 
 def _sounds_like_place(run: Run) -> bool:

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 import regex
 
 from services.extractor.entities.context import opens_sentence
-from services.extractor.entities.document import Capital, Document
+from services.extractor.entities.document import Capital, Document, Span
 from services.extractor.entities.grammar import Cue
 from shared.models import EntityType
 
@@ -177,12 +177,7 @@ def cue_of_list(document: Document, start: int) -> Cue | None:
     """Return the left cue of the list whose later member starts here: "các làng A, B và C", "tên lửa A và B"."""
     kind: EntityType | None = None
     for _ in range(_MAX_LISTED):
-        if not document.text.endswith(_LIST_ENDS, 0, start):
-            return None
-        link = _LIST_LINK.search(document.text, max(0, start - _LONGEST_LINK), start)
-        before = document.span_ending(link.start()) if link else None
-        if before is None and link:
-            before = document.span_ending(link.start() - 1)
+        before = _member_before(document, start)
         if before is None or kind not in (None, before.type):
             return None
         kind, start = before.type, before.start
@@ -190,3 +185,20 @@ def cue_of_list(document: Document, start: int) -> Cue | None:
         if cue is not None:
             return cue if cue.kind == kind.value else None
     return None
+
+
+def follows_places(document: Document, start: int) -> bool:
+    """Return whether the list that goes on here has two places before: "Uspenivka, Novouspenivske và Yablukove"."""
+    last = _member_before(document, start)
+    first = _member_before(document, last.start) if last is not None else None
+    return last is not None and first is not None and first.type is last.type is EntityType.LOC
+
+
+def _member_before(document: Document, start: int) -> Span | None:
+    """Return the name before this one in a list."""
+    if not document.text.endswith(_LIST_ENDS, 0, start):
+        return None
+    link = _LIST_LINK.search(document.text, max(0, start - _LONGEST_LINK), start)
+    if link is None:
+        return None
+    return document.span_ending(link.start()) or document.span_ending(link.start() - 1)

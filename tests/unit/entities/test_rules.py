@@ -174,6 +174,15 @@ def test_slavic_towns_by_their_ending(text: str, language: str, expected: list[s
     assert [item.text for item in find(text, knowledge, language) if item.type is EntityType.LOC] == expected
 
 
+def test_a_list_of_towns_has_towns_only(knowledge: Knowledge) -> None:
+    found = ids("Pháo rơi xuống Uspenivka, Novouspenivske và Yablukove.", knowledge)
+    assert [identifier for _, identifier in found][1:] == ["loc:novouspenivske", "loc:yablukove"]
+
+
+def test_a_squadron_of_aircraft_is_no_unit(knowledge: Knowledge) -> None:
+    assert ids("Phi đội F-16 cất cánh.", knowledge) == [("F-16", "Q100026")]
+
+
 def test_an_abbreviation_in_brackets_stands_for_what_is_written_out(knowledge: Knowledge) -> None:
     assert ids("Cơ quan cứu trợ của LHQ (QXRWA) rút đi.", knowledge) == [("LHQ", "Q1065")]
 
