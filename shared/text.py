@@ -28,8 +28,9 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     # Composed text is looked up letter by letter, many times as fast; 0 stands for what depends on its neighbours.
-    folded = _table()[np.frombuffer(text.encode("utf-16-le", "surrogatepass"), np.uint16)]
-    return folded.tobytes().decode("utf-16-le") if folded.all() else _fold_any(text.lower())
+    units = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), np.uint16)
+    folded = _table().take(units, mode="clip").tobytes().decode("utf-16-le")
+    return _fold_any(text.lower()) if "\0" in folded else folded
 
 
 def _fold_any(lowered: str) -> str:

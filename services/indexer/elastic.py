@@ -70,13 +70,17 @@ def connect(settings: Settings) -> Elasticsearch:
 def index_item(index: str, article_id: str, version: int, document: dict[str, Any]) -> Item:
     """Return the action that writes a document under its external version: an older version never wins."""
     action = {"index": {"_index": index, "_id": article_id, "version": version, "version_type": "external"}}
-    return Item(article_id, orjson.dumps(action) + b"\n" + orjson.dumps(document) + b"\n")
+    return Item(article_id, _line(action) + _line(document))
 
 
 def delete_item(index: str, article_id: str, version: int) -> Item:
     """Return the action that removes a document, unless a newer version is there."""
     action = {"delete": {"_index": index, "_id": article_id, "version": version, "version_type": "external"}}
-    return Item(article_id, orjson.dumps(action) + b"\n")
+    return Item(article_id, _line(action))
+
+
+def _line(row: dict[str, Any]) -> bytes:
+    return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def bulk(client: Elasticsearch, items: Sequence[Item]) -> list[tuple[Result, str]]:

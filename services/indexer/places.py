@@ -9,11 +9,11 @@ _PREFIX: Final = "gn:"
 
 def point_of(canonical: str) -> list[float] | None:
     """Return a place as [longitude, latitude] in degrees, the order of GeoJSON; None for what is no town of the table."""
-    return _points().get(canonical.removeprefix(_PREFIX)) if canonical.startswith(_PREFIX) else None
+    return _points().get(canonical)
 
 
 @cache
 def _points() -> dict[str, list[float]]:
     text = resources.files("services.indexer").joinpath("data/coordinates.tsv").read_text(encoding="ascii")
     rows = (line.split("\t") for line in text.splitlines())
-    return {identifier: [float(longitude), float(latitude)] for identifier, longitude, latitude in rows}
+    return {_PREFIX + identifier: [float(longitude), float(latitude)] for identifier, longitude, latitude in rows}

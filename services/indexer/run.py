@@ -1,6 +1,6 @@
 """The indexer: finished articles, alerts, feed states and dead letters to Elasticsearch, in bulk, once each.
 
-An offset is committed only after Elasticsearch took the document or its dead letter was acknowledged. Two requests are on their
+An offset is committed only after Elasticsearch took the document or its dead letter was acknowledged. Three requests are on their
 way at a time; offsets are committed in order. While Elasticsearch is away or overloaded the partitions are paused and the group
 membership is kept: nothing is dropped, nothing is dead-lettered.
 """
@@ -47,9 +47,11 @@ from shared.topics import ARTICLES_UNIQUE
 STAGE: Final = "indexer"
 GROUP: Final = "frontwire-indexer"
 POLL_MS: Final = 200
-MAX_POLL_RECORDS: Final = 500
+# About one request of 5 MB: a batch of several would send them one after another.
+MAX_POLL_RECORDS: Final = 250
 MAX_FETCH_BYTES: Final = 8 * 1024 * 1024
-MAX_IN_FLIGHT: Final = 2
+# Elasticsearch works at two and has the third in its queue, whatever the indexer does meanwhile.
+MAX_IN_FLIGHT: Final = 3
 FIRST_BACKOFF_SECONDS: Final = 0.5
 MAX_BACKOFF_SECONDS: Final = 15.0
 # A stop waits so long for the requests that are out; a service has 10 s in all.
@@ -316,8 +318,7 @@ def _count_done(work: Work, results: Sequence[Result]) -> None:
         metrics.RECORDS_DROPPED.labels(STAGE, Drop.STALE_VERSION.value).inc()
     else:
         metrics.RECORDS_OUT.labels(STAGE).inc()
-        delay = (datetime.now(UTC) - work.fetched_at).total_seconds()
-        metrics.SEARCHABLE_DELAY_SECONDS.labels(STAGE).observe(max(0.0, delay))
+        metrics.SEARCHABLE_DELAY_SECONDS.labels(STAGE).observe(max(0.0, time.time() - work.fetched_at.timestamp()))
 
 
 def _in_background(call: Callable[[], T]) -> Future[T]:

@@ -72,7 +72,7 @@ def document(article: IndexedArticle, *, indexed_at: datetime) -> dict[str, Any]
         "duplicate_of": article.duplicate_of,
         "linked_stories": article.linked_stories,
         "is_copy": bool(article.duplicate_of),
-        "decision": {name: getattr(article.decision, name) for name in type(article.decision).model_fields},
+        "decision": vars(article.decision),
         "removed_rules": sorted({edit["rule"] for edit in article.edits}),
         "removed_by_files": sorted({edit["file"] for edit in article.edits if edit.get("file")}),
         "removed_characters": sum(edit["length"] for edit in article.edits),
@@ -146,39 +146,44 @@ def _fixed_offset(name: str) -> tzinfo:
 
 def _event_time(mentions: list[DateRow]) -> dict[str, Any]:
     """Return when the events of an article were: every interval once, the days a timeline can show, and what has no place."""
-    placed = [row for row in mentions if _is_placed(row)]
-    spans = sorted({(row.get("from") or "", row.get("to") or "") for row in placed})
+    anchored = [row for row in mentions if row.get("anchored", True)]
+    placed: set[tuple[str, str]] = set()
+    precisions: set[str] = set()
+    for row in anchored:
+        span = row.get("from") or "", row.get("to") or ""
+        if _has_place(*span):
+            placed.add(span)
+            precisions.add(row["precision"])
+    spans = sorted(placed)
     return {
-        "event_dates": [_range(start, end) for start, end in spans],
-        "event_days": sorted({start for start, end in spans if start and end and _days(start, end) <= _TIMELINE_DAYS}),
-        "event_precisions": sorted({row["precision"] for row in placed}),
-        "unanchored_dates": sum(not row.get("anchored", True) for row in mentions),
+        "event_dates": [_range(*span) for span in spans],
+        "event_days": sorted({span[0] for span in spans if _is_short(*span)}),
+        "event_precisions": sorted(precisions),
+        "unanchored_dates": len(mentions) - len(anchored),
     }
-
-
-def _is_placed(row: DateRow) -> bool:
-    days = [day for day in (row.get("from"), row.get("to")) if day]
-    return row.get("anchored", True) and bool(days) and all(_FIRST_YEAR <= day[:4] <= _LAST_YEAR for day in days)
 
 
 # The news of one time names the same days again and again.
 @lru_cache(maxsize=4096)
-def _days(start: str, end: str) -> int:
-    return (date.fromisoformat(end) - date.fromisoformat(start)).days + 1
+def _has_place(start: str, end: str) -> bool:
+    days = [day for day in (start, end) if day]
+    return bool(days) and all(_FIRST_YEAR <= day[:4] <= _LAST_YEAR for day in days)
 
 
 @lru_cache(maxsize=4096)
-def _day_after(day: str) -> str:
-    return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
+def _is_short(start: str, end: str) -> bool:
+    """Return whether an interval is closed and short enough for the timeline."""
+    return bool(start and end) and (date.fromisoformat(end) - date.fromisoformat(start)).days < _TIMELINE_DAYS
 
 
+@lru_cache(maxsize=4096)
 def _range(start: str, end: str) -> dict[str, str]:
-    """Return a date_range of whole days; an open side has no bound."""
+    """Return a date_range of whole days; an open side has no bound. Nobody may change it."""
     bounds: dict[str, str] = {}
     if start:
         bounds["gte"] = start
     if end:
-        bounds["lt"] = _day_after(end)
+        bounds["lt"] = (date.fromisoformat(end) + timedelta(days=1)).isoformat()
     return bounds
 
 
@@ -189,25 +194,22 @@ def _date_mention(mention: DateRow) -> dict[str, Any]:
 def _entities(mentions: list[EntityRow]) -> dict[str, Any]:
     """Return the entities of an article: one row each with how often and in which forms it was named, and flat ids and names."""
     rows: dict[str, dict[str, Any]] = {}
+    labels: dict[str, set[str]] = {kind: set() for kind in _KINDS}
     for mention in mentions:
         canonical, text = mention["canonical"], mention["text"]
-        row = rows.get(canonical)
-        if row is None:
-            rows[canonical] = {
-                "id": canonical, "label": mention["label"], "type": mention["type"], "mentions": 1, "forms": [text],
-            }  # fmt: skip
+        if row := rows.get(canonical):
+            row["mentions"] += 1
+            if text not in row["forms"]:
+                row["forms"].append(text)
             continue
-        row["mentions"] += 1
-        if text not in row["forms"]:
-            row["forms"].append(text)
-    named: dict[str, set[str]] = {kind: set() for kind in _KINDS.values()}
-    for row in rows.values():
-        named[_KINDS[row["type"]]].add(row["label"])
-    points = [point for canonical in sorted(rows) if (point := point_of(canonical))]
+        kind, label = mention["type"], mention["label"]
+        rows[canonical] = {"id": canonical, "label": label, "type": kind, "mentions": 1, "forms": [text]}
+        labels[kind].add(label)
+    ids = sorted(rows)
     return {
         "entities": list(rows.values()),
-        "entity_ids": sorted(rows),
-        "entity_names": sorted(set().union(*named.values())),
-        "named": {kind: sorted(labels) for kind, labels in named.items()},
-        "locations": points,
+        "entity_ids": ids,
+        "entity_names": sorted(set().union(*labels.values())),
+        "named": {_KINDS[kind]: sorted(found) for kind, found in labels.items()},
+        "locations": [point for canonical in ids if (point := point_of(canonical))],
     }

@@ -65,7 +65,7 @@ def measure_indexer(wire: Wire, articles: int, size: int) -> str:
         "|---|---:|---:|---:|---:|",
         usual.row("kafka-python, the same documents, `helpers.bulk` of 500, commit"),
         ours.row("`frontwire run indexer`"),
-        highest.row(f"ceiling: {len(prepared):,} of the documents made beforehand, two requests at a time"),
+        highest.row(f"ceiling: {len(prepared):,} of the documents made beforehand, {MAX_IN_FLIGHT} requests at a time"),
         "",
         f"On the clock {usual.seconds / ours.seconds:.2f} times the usual way; both left exactly {articles:,} documents.",
         "",
@@ -150,7 +150,7 @@ def prepared_items(wire: Wire, count: int) -> list[Item]:
 
 
 def ceiling(wire: Wire, items: list[Item]) -> Measured:
-    """What Elasticsearch takes when nothing else is to be done: the same requests, two at a time."""
+    """What Elasticsearch takes when nothing else is to be done: the same requests, as many at a time as the indexer has."""
     delete_indices(wire.client)
     me, elasticsearch = psutil.Process(), elasticsearch_process(wire)
     begun, mine, theirs = time.monotonic(), cpu_of(me), cpu_of(elasticsearch)
