@@ -52,6 +52,7 @@ class Grammar:
     offices: frozenset[str]
     geography: frozenset[str]
     compass: tuple[str, ...]
+    office_stems: tuple[str, ...]
 
     def is_vietnamese_given(self, word: str) -> bool:
         """Return whether a word can be a syllable of a Vietnamese name: listed, or capitalised with Vietnamese marks."""
@@ -89,6 +90,7 @@ def read_grammar() -> Grammar:
         offices=_words(words["offices"]),
         geography=_words(words["geography"]),
         compass=tuple(words["compass"]),
+        office_stems=tuple(words["office_stems"]),
     )
 
 

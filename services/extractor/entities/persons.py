@@ -27,6 +27,8 @@ _SURNAME: Final = regex.compile(
     r"|ськ(?:ий|ого|ому|им|а|ої|ій|у|ою)|(?:ович|евич)(?:а|у|ем)?|дзе|швили|швілі)$"
 )
 _APPOSITION: Final = regex.compile(r", (?:\p{Ll}+ ){0,3}")
+_WORDS_BEFORE: Final = regex.compile(r"(?<![\w-])(?:\p{L}[\p{L}-]* ){1,3}\p{Ll}+ \Z")
+_OFFICE_REACH: Final = 80
 _WORD_BEFORE: Final = regex.compile(r"(?<![\w'-])(\p{Lu}[\p{L}'-]+) $")
 
 
@@ -211,7 +213,19 @@ def _is_person(document: Document, run: Run) -> bool:
         return owner is not None and owner.territory is not None
     if any(cue.side == "right" and cue.kind == "PERSON" for _, cue in document.cues.starting.get(run.end + 1, ())):
         return True
-    return _has_apposition(document, run)
+    return _follows_office(document, run) or _has_apposition(document, run)
+
+
+def _follows_office(document: Document, run: Run) -> bool:
+    """Return whether an office and what it is for stand in front of several words: "министр транспорта Абдулкадир Уралоглу"."""
+    if document.language not in ("ru", "uk") or len(run.words) not in (2, 3) or not run.words[0][1:].islower():
+        return False
+    if cue_before(document, run.start) is not None:
+        return False
+    before = _WORDS_BEFORE.search(document.text, max(0, run.start - _OFFICE_REACH), run.start)
+    return before is not None and any(
+        word.startswith(document.grammar.office_stems) for word in before[0].casefold().split()[:-1]
+    )
 
 
 def _has_apposition(document: Document, run: Run) -> bool:

@@ -187,6 +187,18 @@ def test_an_abbreviation_in_brackets_stands_for_what_is_written_out(knowledge: K
     assert ids("Cơ quan cứu trợ của LHQ (QXRWA) rút đi.", knowledge) == [("LHQ", "Q1065")]
 
 
+@pytest.mark.parametrize(
+    ("text", "language", "persons"),
+    [
+        ("Об этом заявил министр транспорта Абдулкадир Лунглу.", "ru", ["Абдулкадир Лунглу"]),
+        ("Приїхав голова правління Богдан Кукша.", "uk", ["Богдан Кукша"]),
+        ("Выступил директор компании Новая Пристань.", "ru", []),
+    ],
+)
+def test_offices_with_what_they_are_for(text: str, language: str, persons: list[str], knowledge: Knowledge) -> None:
+    assert [item.text for item in find(text, knowledge, language) if item.type is EntityType.PERSON] == persons
+
+
 def test_compass_adjectives_are_no_towns(knowledge: Knowledge) -> None:
     assert ids("Речниця Південного командування мовчить.", knowledge, "uk") == []
     assert ids("Войска Южного военного округа прибыли.", knowledge, "ru") == []
