@@ -96,7 +96,8 @@ def make_app(name: str, settings: Settings) -> faust.App:
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=MAX_DERIVED_BYTES + MEBIBYTE,
         producer_acks=-1,
-        producer_compression_type="lz4",
+        # aiokafka has lz4 at its slowest level only: zstd takes a third of the time, and less space.
+        producer_compression_type="zstd",
         producer_linger=0.02,
         producer_max_batch_size=256 * 1024,
         producer_max_request_size=MAX_DERIVED_BYTES + MEBIBYTE,
