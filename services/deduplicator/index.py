@@ -13,6 +13,7 @@ NIL: Final = 0xFFFFFFFF
 _RELINK_SLOTS: Final = 1 << 14
 
 Words = npt.NDArray[np.uint32]
+Slots = npt.NDArray[np.int64]
 
 
 class KeyIndex:
@@ -101,7 +102,7 @@ class KeyIndex:
         else:
             self._next_at[before] = self._next_at[entry]
 
-    def grow(self, capacity: int, old_slots: npt.NDArray[np.int64], new_slots: npt.NDArray[np.int64]) -> None:
+    def grow(self, capacity: int, old_slots: Slots, new_slots: Slots) -> None:
         """Make room for `capacity` slots and move the contents of the old slots to the new ones."""
         keys = self._keys.reshape(-1, self._width)
         linked = self._linked
@@ -110,7 +111,7 @@ class KeyIndex:
             old, new = old_slots[start : start + _RELINK_SLOTS], new_slots[start : start + _RELINK_SLOTS]
             self.load(new, keys[old], linked[old])
 
-    def load(self, slots: npt.NDArray[np.int64], keys: Words, linked: npt.NDArray[np.bool_]) -> None:
+    def load(self, slots: Slots, keys: Words, linked: npt.NDArray[np.bool_]) -> None:
         """Link many slots at once as they were linked before; `keys` and `linked` have one row a slot."""
         self._keys.reshape(-1, self._width)[slots] = keys
         self._linked[slots] = linked

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from services.deduplicator.index import KeyIndex, Words
+from services.deduplicator.index import KeyIndex, Slots, Words
 from services.deduplicator.rows import short_terms
 from services.deduplicator.sketching import MAX_WEIGHT, hashed_terms
 from services.deduplicator.story import MAX_TERMS, common_terms
@@ -87,14 +87,14 @@ class StoryIndex:
         keys = self._timeless_keys(terms) ^ _bucket(time // _BUCKET_SECONDS)
         return np.append(keys, _story_key(story))
 
-    def members(self, story: str) -> npt.NDArray[np.int64]:
+    def members(self, story: str) -> Slots:
         """Return the slots of a story's articles, copies left out: at most `ARTICLES_A_STORY_KEY`, the earliest."""
         return np.fromiter(self._keys.find(np.array([_story_key(story)])), np.int64)
 
-    def related(self, terms: Words, time: int, oldest: int) -> tuple[npt.NDArray[np.int64], Floats, Floats]:
-        """Return the slots of articles near in time that share rare terms, and the `likeness` of each.
+    def sought(self, terms: Words, time: int, oldest: int) -> Slots:
+        """Return the slots of articles near in time that share rare terms, at most `MAX_SCORED`.
 
-        When there are many, those that share most keys are scored, of these the earliest after the slot of `oldest`.
+        When there are more, it is those that share most keys, of these the earliest after the slot of `oldest`.
         """
         # A term that no article holds yet is the rarest of all, and finds nothing.
         held = terms[self._frequency[_place(terms)] > 0]
@@ -103,8 +103,7 @@ class StoryIndex:
         capacity = self._keys.capacity
         likeliest = sorted(shared, key=lambda slot: (-shared[slot], (slot - oldest) % capacity))
         self.unscored += max(0, len(likeliest) - MAX_SCORED)
-        slots = np.array(likeliest[:MAX_SCORED], np.int64)
-        return slots, *self.likeness(terms, slots)
+        return np.array(likeliest[:MAX_SCORED], np.int64)
 
     def _timeless_keys(self, terms: Words, *, singles: int = _SINGLE_KEYS) -> Words:
         """Return the keys of an article's rarest terms, `singles` one by one and some in pairs, before time is mixed in."""
@@ -125,7 +124,7 @@ class StoryIndex:
         values: Floats = (terms & np.uint32(MAX_WEIGHT)) * self._rarity(_place(terms))
         return values
 
-    def likeness(self, terms: Words, slots: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
+    def likeness(self, terms: Words, slots: Slots) -> tuple[Floats, Floats]:
         """Return how alike an article's terms and those of each slot are: as a cosine (0 to 1), and as evidence.
 
         Evidence is how much rarer than common the shared terms are, all in all: two short notes that name nothing but two
@@ -165,15 +164,13 @@ class StoryIndex:
             self._terms[slot] = 0
             self._articles -= 1
 
-    def load(
-        self, slots: npt.NDArray[np.int64], terms: list[Words], keys: Words, linked: npt.NDArray[np.bool_]
-    ) -> None:
+    def load(self, slots: Slots, terms: list[Words], keys: Words, linked: npt.NDArray[np.bool_]) -> None:
         """Add many articles at once, under the keys that took them before."""
         for slot, held in zip(slots.tolist(), terms, strict=True):
             self._count(slot, held)
         self._keys.load(slots, keys, linked)
 
-    def grow(self, capacity: int, old: npt.NDArray[np.int64], new: npt.NDArray[np.int64]) -> None:
+    def grow(self, capacity: int, old: Slots, new: Slots) -> None:
         """Make room for `capacity` slots and move the contents of the old slots to the new ones."""
         terms = self._terms
         self._terms = np.zeros((capacity, MAX_TERMS), np.uint32)
@@ -181,7 +178,7 @@ class StoryIndex:
         self._keys.grow(capacity, old, new)
 
 
-def _shared(mine: Words, theirs: Words) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _shared(mine: Words, theirs: Words) -> tuple[Slots, Slots]:
     """Return where the sorted terms `mine` stand among others, and which of mine each of those is; 0 stands for no term."""
     # Few are shared: a sieve leaves those that may be, with a handful of others.
     sieve = np.zeros(_SIEVE, np.bool_)

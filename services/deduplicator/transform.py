@@ -78,8 +78,9 @@ def decide(article: SketchedText, *, window: Window) -> Iterator[Passed]:
     row = new_row(
         features, cluster=article.article_id, story=article.article_id, time=time, dated=bool(article.published.value)
     )
-    judged = _verdicts(row, features.exact, window.similar(row, now, besides=article.article_id))
-    stories = _stories(row, judged, window.related(row, now, besides=article.article_id), window)
+    candidates, related = window.look(row, now, besides=article.article_id)
+    judged = _verdicts(row, features.exact, candidates)
+    stories = _stories(row, judged, related, window)
     answer, row = _answer(article, row, features.exact, judged, stories, known)
     window.remember(article.article_id, row, now, replacing=known)
     yield _unique(article, row, answer)

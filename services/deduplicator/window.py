@@ -4,7 +4,7 @@ The rows are the truth and the index follows from them: `rebuild` makes the very
 articles' own: the window's time is the latest fetch time seen in it, an article's time its publication.
 """
 
-from collections.abc import Collection, MutableMapping
+from collections.abc import Collection, Iterator, MutableMapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from services.deduplicator.index import KeyIndex
+from services.deduplicator.index import KeyIndex, Slots
 from services.deduplicator.rows import ID_BYTES, Row, Words, pack_id, pack_row, row_order, unpack_id, unpack_row
 from services.deduplicator.rules import (
     STORY_EVIDENCE,
@@ -23,6 +23,7 @@ from services.deduplicator.rules import (
     STORY_SIMILARITY_UNDATED,
     STORY_SUPPORT,
     Counts,
+    Floats,
     estimated_containment,
 )
 from services.deduplicator.sketching import PERMUTATIONS, PHRASE_KEYS
@@ -138,53 +139,66 @@ class Window:
         """Return the window's time once an article fetched then is in it (seconds since 1970)."""
         return max(self._now, seconds(fetched))
 
-    def similar(self, row: Row, now: int, *, besides: str) -> list[Candidate]:
-        """Return the articles that may be copies of one (its row), the likeliest first; never the article `besides` itself.
+    def look(self, row: Row, now: int, *, besides: str) -> tuple[list[Candidate], list[Kin]]:
+        """Return the articles that may be copies of one (its row), and those on the same event, each the likeliest first.
 
-        Only what entered the window, and was published, within the window's days of it is looked at.
+        Never among them is the article `besides` itself. Only what entered the window, and was published, within the window's
+        days of it is looked at.
         """
+        similar, similarity, containment = self._similar(row, now)
+        related = self._stories.sought(row.terms, row.time, self._oldest)
+        # Both at once: most of what this takes does not depend on how many are held against the article.
+        likeness, evidence = self._stories.likeness(row.terms, np.concatenate((similar, related)))
+        candidates = [
+            Candidate(name, self._row(name), alike, contained, kinship)
+            for name, alike, contained, kinship in zip(
+                self._names(similar), similarity.tolist(), containment.tolist(), likeness.tolist(), strict=False
+            )
+            if name != besides
+        ]
+        first = len(similar)
+        kin = [
+            Kin(name, self._row(name).story, round(min(score, 1.0), 4))
+            for name, score in self._related(row, now, related, likeness[first:], evidence[first:])
+            if name != besides
+        ]
+        return candidates, kin
+
+    def _similar(self, row: Row, now: int) -> tuple[Slots, Floats, Floats]:
+        """Return the slots that share text, the likeliest first, with similarity and containment, both estimated."""
         slots = np.fromiter(self._copies.find(row.phrases), np.int64)
-        slots = slots[self._entered[slots] + self._seconds >= now]
-        slots = slots[np.abs(self._times[slots].astype(np.int64) - row.time) <= self._seconds]
+        slots = slots[self._is_near(slots, row, now, self._seconds)]
         if not len(slots):
-            return []
-        agreeing = _agreeing(self._signatures[slots], row.signature) / PERMUTATIONS
+            return slots, np.empty(0), np.empty(0)
+        agreeing = _agreeing(self._signatures.take(slots, axis=0), row.signature) / PERMUTATIONS
         similarity = np.maximum((agreeing - _CHANCE) / (1 - _CHANCE), 0.0)
-        containment = estimated_containment(similarity, row.shingles, self._shingles[slots])
+        containment = estimated_containment(similarity, row.shingles, self._shingles.take(slots))
         likeliest = np.lexsort((self._orders(slots), -containment))
         likeliest = likeliest[containment[likeliest] >= _FLOOR]
         self._unverified += max(0, len(likeliest) - MAX_VERIFIED)
         kept = likeliest[:MAX_VERIFIED]
-        kinship = self._stories.likeness(row.terms, slots[kept])[0].tolist()
-        names = self._names(slots[kept])
-        return [
-            Candidate(name, self._row(name), alike, contained, kin)
-            for name, alike, contained, kin in zip(
-                names, similarity[kept].tolist(), containment[kept].tolist(), kinship, strict=True
-            )
-            if name != besides
-        ]
+        return slots[kept], similarity[kept], containment[kept]
 
-    def related(self, row: Row, now: int, *, besides: str) -> list[Kin]:
-        """Return articles on the same event, the likeliest first; never the article `besides` itself.
+    def _related(
+        self, row: Row, now: int, slots: Slots, scores: Floats, evidence: Floats
+    ) -> Iterator[tuple[str, float]]:
+        """Yield the ids on the same event with their scores, the likeliest first.
 
         Terms decide, weighted by rarity; when one of the two has no date of its own, more of them are asked for.
         """
-        slots, scores, evidence = self._stories.related(row.terms, row.time, self._oldest)
-        both_dated = self._dated[slots] & row.dated
-        near = np.abs(self._times[slots].astype(np.int64) - row.time) <= STORY_DAYS * _DAY_SECONDS
-        near &= self._entered[slots] + self._seconds >= now
+        both_dated = self._dated.take(slots) & row.dated
+        near = self._is_near(slots, row, now, STORY_DAYS * _DAY_SECONDS)
         near &= scores >= np.where(both_dated, STORY_SIMILARITY, STORY_SIMILARITY_UNDATED)
         near &= evidence >= np.where(both_dated, STORY_EVIDENCE, STORY_EVIDENCE_UNDATED)
-        found = sorted(
-            zip((-scores[near]).tolist(), self._orders(slots[near]).tolist(), slots[near].tolist(), strict=True)
-        )
-        names = self._names(np.array([slot for *_, slot in found[:MAX_RELATED]], np.int64))
-        return [
-            Kin(name, self._row(name).story, round(min(-score, 1.0), 4))
-            for name, (score, *_) in zip(names, found, strict=False)
-            if name != besides
-        ]
+        slots, scores = slots[near], scores[near]
+        likeliest = np.lexsort((self._orders(slots), -scores))[:MAX_RELATED]
+        return zip(self._names(slots[likeliest]), scores[likeliest].tolist(), strict=True)
+
+    def _is_near(self, slots: Slots, row: Row, now: int, seconds_apart: int) -> npt.NDArray[np.bool_]:
+        """Return which slots are still in the window, and hold an article published so near to one (its row)."""
+        near: npt.NDArray[np.bool_] = np.abs(self._times.take(slots).astype(np.int64) - row.time) <= seconds_apart
+        near &= self._entered.take(slots) >= now - self._seconds
+        return near
 
     def supports(self, row: Row, story: str, *, knows: Collection[str]) -> bool:
         """Return whether an article is on the event of a story: alike to most of its members, or known (by id) to be."""
@@ -193,7 +207,7 @@ class Window:
         votes = [yes or name in knows for name, yes in zip(self._names(slots), alike.tolist(), strict=True)]
         return bool(sum(votes) >= STORY_SUPPORT * len(votes))
 
-    def _names(self, slots: npt.NDArray[np.int64]) -> list[str]:
+    def _names(self, slots: Slots) -> list[str]:
         """Return the ids of the articles in these slots."""
         packed = self._ids[slots].tobytes()
         return [unpack_id(packed[at : at + ID_BYTES]) for at in range(0, len(packed), ID_BYTES)]
@@ -210,7 +224,7 @@ class Window:
             self._unpacked.clear()
         self._unpacked[article_id] = row
 
-    def _orders(self, slots: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def _orders(self, slots: Slots) -> Slots:
         """Return the place in the one order of each slot: slots are filled round and round in that order."""
         return self._oldest + (slots - self._oldest) % self._copies.capacity
 
