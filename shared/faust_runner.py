@@ -145,6 +145,7 @@ class StageRunner:
         self._screen = takedowns if isinstance(worker, Stateless) or worker.screened else None
         self._pending = _Pending()
         self._flushing = asyncio.Lock()
+        self._seconds = metrics.PROCESSING_SECONDS.labels(self.name)
         self._working_since_ms = 0
         self._draining = False
         self.stage = worker.stage if isinstance(worker, Stateless) else self._with_table(worker)
@@ -240,7 +241,7 @@ class StageRunner:
             except Exception as fault:
                 self._fail(fault)
                 raise
-            metrics.PROCESSING_SECONDS.labels(self.name).observe(time.perf_counter() - started)
+            self._seconds.observe(time.perf_counter() - started)
             return outcome
 
     def _outcome(self, record: Record) -> Outcome:
@@ -276,8 +277,7 @@ class StageRunner:
                 raise
             for event in batch.events:
                 event.ack()
-            for outcome in batch.outcomes:
-                count(self.name, outcome)
+            count(self.name, batch.outcomes)
 
     def _fail(self, fault: BaseException) -> None:
         """Stop the process without acknowledging: the records come again after a restart."""
@@ -332,15 +332,18 @@ def record_of(message: Any) -> Record:
     )
 
 
-def count(stage: str, outcome: Outcome) -> None:
-    """Add one acknowledged record to the stage's metrics."""
-    metrics.RECORDS_IN.labels(stage).inc()
-    if outcome.refused is not None:
-        metrics.DEAD_LETTERS.labels(stage, outcome.refused.value).inc()
-    elif outcome.dropped is not None:
-        metrics.RECORDS_DROPPED.labels(stage, outcome.dropped.value).inc()
-    else:
-        metrics.RECORDS_OUT.labels(stage).inc(len(outcome.outputs))
+def count(stage: str, outcomes: Sequence[Outcome]) -> None:
+    """Add acknowledged records to the stage's metrics."""
+    metrics.RECORDS_IN.labels(stage).inc(len(outcomes))
+    passed = 0
+    for outcome in outcomes:
+        if outcome.refused is not None:
+            metrics.DEAD_LETTERS.labels(stage, outcome.refused.value).inc()
+        elif outcome.dropped is not None:
+            metrics.RECORDS_DROPPED.labels(stage, outcome.dropped.value).inc()
+        else:
+            passed += len(outcome.outputs)
+    metrics.RECORDS_OUT.labels(stage).inc(passed)
 
 
 def run(service: Service, *workers: Stateless | Stateful, takedowns: Follower | None = None) -> None:
