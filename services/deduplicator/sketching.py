@@ -62,7 +62,7 @@ def sketch_form(form: Form, terms: Iterable[tuple[str, int]]) -> Sketch:
 
     A text without words has no keys: it is never a copy of anything.
     """
-    shingles = _runs(form.words, _SHINGLE_WORDS)
+    shingles = _distinct(_runs(form.words, _SHINGLE_WORDS))
     if len(shingles):
         signature = _mix(_minima(shingles, PERMUTATIONS)).astype(np.uint8)
         keys = _mix(_minima(_runs(form.words, _PHRASE_WORDS), PHRASE_KEYS) ^ _KEY_SALTS)
@@ -74,7 +74,7 @@ def sketch_form(form: Form, terms: Iterable[tuple[str, int]]) -> Sketch:
         signature=_encode(signature),
         keys=_encode(np.concatenate((keys, hashed_terms(terms)))),
         numbers=_encode(_distinct(form.numbers)[:MAX_NUMBERS]),
-        shingles=len(_distinct(shingles)),
+        shingles=len(shingles),
     )
 
 

@@ -5,12 +5,15 @@ count as they stand, when they are capitalised inside a sentence. Headlines and 
 """
 
 import re
+import sys
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal
 
+import numpy as np
+import numpy.typing as npt
 from ruamel.yaml import YAML
 
 from services.deduplicator.comparison import Remembered, plain_number
@@ -32,11 +35,11 @@ _REMEMBERED: Final = 1 << 16
 _CAPITALS: Final = "".join(filter(str.isupper, map(chr, (*range(0x530), *range(0x1E00, 0x1F00)))))
 """The capital letters of the Latin and Cyrillic alphabets, Vietnamese ones included."""
 
-# Each pattern begins with one set of characters: `re` then looks for these at once, several times as fast.
-_NAME_OR_NUMBER: Final = re.compile(rf"[{_CAPITALS}\d](?:(?<=\d)\d*(?:[.,/]\d+)*|(?<!\d)[^\W\d_]+)")
+_NAME_OR_NUMBER: Final = re.compile(rf"[{_CAPITALS}][^\W\d_]+|\d+(?:[.,/]\d+)*")
 """A capitalised word, from its first capital on, of two letters or more; or a number, with the points and slashes inside."""
+# It begins with one set of characters: `re` then looks for these at once, several times as fast.
 _SENTENCE_END: Final = re.compile(r"[.!?…\n](?:(?<=\n)\n*|(?<!\n)[\"”»)]*\s+)")
-_BEGINNING: Final = re.compile(r"(?:[.!?…:\n][ \"“«'(\[–-]{0,2}|[ \"“«'(\[–-]{3})\Z")
+_SENTENCE_BEGINS: Final = re.compile(r"(?:[.!?…:\n][ \"“«'(\[–-]{0,2}|[ \"“«'(\[–-]{3})\Z")
 """What is before the first word of a sentence: the end of another (a colon as well: a quotation begins), quotes and dashes."""
 _YEAR: Final = re.compile(r"(?:19|20)\d\d")
 _BLANK: Final = "\0"
@@ -58,8 +61,7 @@ def story_terms(title: str, body: str, mentions: Iterable[Mention] = ()) -> list
         weights[term] += 1 if start >= in_rest else _LEAD_WEIGHT if start >= in_body else _TITLE_WEIGHT
     text = _besides(placed, f"{title}\n{body}")
     unsure = []
-    for found in _NAME_OR_NUMBER.finditer(text):
-        start, piece = found.start(), found[0]
+    for start, piece in _names_and_numbers(text):
         weight = 1 if start >= in_rest else _LEAD_WEIGHT if start >= in_body else _TITLE_WEIGHT
         if piece[0].isdecimal():
             if number_term := _number_term(piece):
@@ -93,6 +95,28 @@ def _besides(spans: Iterable[tuple[int, int, str]], text: str) -> str:
     return "".join((*parts, text[at:]))
 
 
+def _beginnings() -> npt.NDArray[np.bool_]:
+    """Return by code point whether a name or a number may begin with it."""
+    table = np.zeros(sys.maxunicode + 1, np.bool_)
+    for run in re.finditer(rf"[{_CAPITALS}\d]+", "".join(map(chr, range(len(table))))):
+        table[run.start() : run.end()] = True
+    return table
+
+
+_BEGINNINGS: Final = _beginnings()
+
+
+def _names_and_numbers(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the capitalised words and the numbers in a text, and where they begin."""
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
+    end = 0
+    # Looked for one by one where they may begin: several times as fast as by `re` alone.
+    for start in np.flatnonzero(_BEGINNINGS.take(codes)).tolist():
+        if start >= end and (found := _NAME_OR_NUMBER.match(text, start)):
+            yield start, found[0]
+            end = found.end()
+
+
 def _lead_end(text: str) -> int:
     """Return where the first sentences end."""
     ends = [end.end() for end, _ in zip(_SENTENCE_END.finditer(text), range(_LEAD_SENTENCES), strict=False)]
@@ -118,5 +142,5 @@ def _number_term(number: str) -> str | None:
     return f"number {plain}" if len(plain) > 1 and not _YEAR.fullmatch(plain) else None
 
 
-_begins: Final = Remembered(lambda before: _BEGINNING.search(before) is not None).__getitem__
+_begins: Final = Remembered(lambda before: _SENTENCE_BEGINS.search(before) is not None).__getitem__
 """Whether a word begins a sentence, by the few characters before it."""
