@@ -142,10 +142,12 @@ def test_a_wrong_command_line(arguments: list[str], said: str, capsys: pytest.Ca
         ("normalise", b"{", "standard input, line 1: not JSON"),
         ("normalise", b"[1]\n", "standard input, line 1: expected an object"),
         ("normalise", b"\xff\n", "standard input, line 1: not JSON"),
-        ("cluster", b"{", "standard input, line 1: not JSON"),
+        pytest.param("cluster", b"{", "standard input, line 1: not JSON", marks=pytest.mark.slow),
         pytest.param("normalise", b'{"id": "a", "input": {}}\n', "standard input, document 1 (a): "),
-        pytest.param("cluster", b'{"id": "a"}\n', "standard input, document 1 (a): "),
-        pytest.param("cluster", b'{"id": "a", "body": 5}\n', "standard input, document 1 (a): "),
+        pytest.param("cluster", b'{"id": "a"}\n', "standard input, document 1 (a): ", marks=pytest.mark.slow),
+        pytest.param(
+            "cluster", b'{"id": "a", "body": 5}\n', "standard input, document 1 (a): ", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_wrong_documents_on_standard_input(
@@ -170,6 +172,7 @@ def test_wrong_settings_are_all_named(monkeypatch: pytest.MonkeyPatch, capsys: p
     ]
 
 
+@pytest.mark.slow
 def test_a_broken_configuration_is_told_line_by_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "feeds.yaml").write_text("feeds:\n  - nmae: Báo Mẫu\n", encoding="utf-8")
     ran = Ran(["check", "--config-dir", str(tmp_path)], capsys)
