@@ -6,9 +6,9 @@ session timeout of 45 s stalls a restart, and the default reconnect backoff of 3
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
@@ -18,6 +18,8 @@ from shared import metrics
 from shared.settings import Settings
 from shared.stage import Outgoing, Record
 from shared.topics import MAX_DERIVED_BYTES, Topic
+
+T = TypeVar("T")
 
 log = structlog.get_logger("frontwire.kafka")
 
@@ -97,6 +99,16 @@ def wait_for_broker(settings: Settings, stopping: threading.Event) -> bool:
         else:
             return True
     return False
+
+
+def connected(settings: Settings, stopping: threading.Event, make: Callable[[], T]) -> T | None:
+    """Make a client as soon as a broker answers, anew when it goes away meanwhile; None when asked to stop first."""
+    while wait_for_broker(settings, stopping):
+        try:
+            return make()
+        except KafkaError as error:
+            log.warning("waiting_for_kafka", reason=repr(error)[:200])
+    return None
 
 
 def send(producer: KafkaProducer, message: Outgoing) -> Any:

@@ -22,7 +22,7 @@ from services.fetcher.state import StateBook
 from services.fetcher.web import Web
 from shared import metrics
 from shared.errors import Transient
-from shared.kafka_clients import make_producer, wait_for_broker
+from shared.kafka_clients import connected, make_producer
 from shared.reload import Reloading
 from shared.service import Service, service
 from shared.settings import Settings
@@ -44,8 +44,9 @@ def run(settings: Settings) -> None:
     feeds = follow_feeds(settings.config_dir / FEEDS_FILE)
     with service(STAGE, settings) as running:
         takedowns = Follower(running)
-        if wait_for_broker(settings, running.stopping) and takedowns.wait():
-            producer = make_producer(settings, f"{STAGE}-{settings.worker_id}")
+        name = f"{STAGE}-{settings.worker_id}"
+        producer = connected(settings, running.stopping, lambda: make_producer(settings, name))
+        if producer is not None and takedowns.wait():
             asyncio.run(_serve(running, feeds, producer, takedowns.holds))
 
 

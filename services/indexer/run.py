@@ -30,12 +30,12 @@ from shared import metrics
 from shared.errors import Drop, Reason, Rejected, Transient
 from shared.kafka_clients import (
     REJOIN_AFTER_SECONDS,
+    connected,
     make_consumer,
     make_producer,
     observe_lag,
     record_of,
     send,
-    wait_for_broker,
 )
 from shared.kibana_links import Kibana
 from shared.service import Service, service
@@ -338,5 +338,6 @@ def _in_background(call: Callable[[], T]) -> Future[T]:
 def run(settings: Settings) -> None:
     """Run the indexer until SIGTERM."""
     with service(STAGE, settings) as running:
-        if wait_for_broker(settings, running.stopping):
-            Indexer(running).run()
+        indexer = connected(settings, running.stopping, lambda: Indexer(running))
+        if indexer is not None:
+            indexer.run()

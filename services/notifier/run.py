@@ -29,12 +29,12 @@ from shared.alerts import Alert
 from shared.errors import Transient
 from shared.kafka_clients import (
     REJOIN_AFTER_SECONDS,
+    connected,
     make_consumer,
     make_producer,
     observe_lag,
     record_of,
     send,
-    wait_for_broker,
 )
 from shared.reload import Reloading
 from shared.service import Service, service
@@ -240,8 +240,9 @@ def run(settings: Settings) -> None:
     channels = Reloading(CHANNELS_FILE, lambda: load_channels(channels_path), lambda: [channels_path])
     rules = Reloading(WATCHLIST, lambda: _rules(watchlist_path), lambda: [watchlist_path])
     with service(STAGE, settings) as running:
-        if wait_for_broker(settings, running.stopping):
-            Notifier(running, channels, rules).run()
+        notifier = connected(settings, running.stopping, lambda: Notifier(running, channels, rules))
+        if notifier is not None:
+            notifier.run()
 
 
 def _rules(path: Path) -> Rules:
