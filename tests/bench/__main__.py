@@ -25,6 +25,9 @@ How well feeds and pages are read is measured with the public suites of others, 
 {sections}
 """
 
+SHORT = 1800
+# Characters: nearer to the usual article than the longest that the figures are for.
+
 Measure = Callable[[Wire, argparse.Namespace], str]
 SECTIONS: dict[str, Measure] = {
     "fetching": lambda *_: fetching.measure_fetching(),
@@ -32,7 +35,9 @@ SECTIONS: dict[str, Measure] = {
     "rules": lambda _, asked: text_rules.measure_rules(min(asked.articles, 400), asked.size),
     "detector": lambda _, asked: alerts.measure_detector(asked.judged),
     "duplicates": lambda *_: duplicates.measure_duplicates(),
-    "stages": lambda wire, asked: stages.measure_stages(wire, asked.articles, asked.size),
+    "stages": lambda wire, asked: "\n".join(
+        stages.measure_stages(wire, asked.articles, size) for size in (asked.size, SHORT)
+    ),
     "indexer": lambda wire, asked: indexer.measure_indexer(wire, asked.indexed, asked.size),
     "end-to-end": lambda wire, asked: stages.measure_end_to_end(wire, asked.articles, asked.size),
 }

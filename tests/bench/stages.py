@@ -52,7 +52,7 @@ def measure_stages(wire: Wire, articles: int, size: int) -> str:
     for name, source in LINKS:
         ceiling = copy_rate(wire, source)
         rows.append(_run_alone(wire, JOBS[name], articles, ceiling))
-    return _table("## Each stage alone, one process", rows)
+    return _table(f"## Each stage alone, one process, {size:,} characters an article", rows)
 
 
 def measure_end_to_end(wire: Wire, articles: int, size: int) -> str:
