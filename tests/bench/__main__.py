@@ -16,8 +16,8 @@ from tests.support.wire import Wire, copy_config, own_engines
 PAGE = """# Benchmarks
 
 Made by `make bench` on {date} ({machine}), with {articles:,} generated Vietnamese articles of {size:,} characters. Both
-engines ran on the same machine as the services. Every figure comes with the ceiling of the client library, for the same messages
-in the same run: rates of other runs and other machines are not comparable.
+engines ran on the same machine as the services, with heaps of 1 GB at most. Every figure comes with the ceiling of the client library,
+for the same messages in the same run: rates of other runs and other machines are not comparable.
 
 How well feeds and pages are read is measured with the public suites of others, which are no part of this repository:
 `python -m tests.bench.suites --help`; the last figures stand in [decision 14](decisions/0014-reading-feeds-and-pages.md).
@@ -25,6 +25,8 @@ How well feeds and pages are read is measured with the public suites of others, 
 {sections}
 """
 
+# What docker-compose.yml gives Elasticsearch.
+HEAP = "-Xmx1g"
 SHORT = 1800
 # Characters: nearer to the usual article than the longest that the figures are for.
 
@@ -53,7 +55,7 @@ def main() -> None:
     parser.add_argument("--only", choices=SECTIONS, help="measure only this, and print it instead of writing the page")
     parser.add_argument("--output", type=Path, default=project_folder() / "docs/benchmarks.md")
     arguments = parser.parse_args()
-    with own_engines("bench") as engines:
+    with own_engines("bench", HEAP) as engines:
         config = engines.data_dir / "config"
         copy_config(project_folder() / "deploy/config", config)
         wire = Wire(engines.model_copy(update={"config_dir": config}))
