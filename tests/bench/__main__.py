@@ -16,8 +16,8 @@ from tests.support.wire import Wire, copy_config, own_engines
 PAGE = """# Benchmarks
 
 Made by `make bench` on {date} ({machine}), with {articles:,} generated Vietnamese articles of {size:,} characters. Both
-engines ran on the same machine as the services, with heaps of 1 GB at most. Every figure comes with the ceiling of the client library,
-for the same messages in the same run: rates of other runs and other machines are not comparable.
+engines ran on the same machine as the services, with heaps of 1 GB at most. Every figure comes with the ceiling of the client
+library, for the same messages in the same run: rates of other runs and other machines are not comparable.
 
 How well feeds and pages are read is measured with the public suites of others, which are no part of this repository:
 `python -m tests.bench.suites --help`; the last figures stand in [decision 14](decisions/0014-reading-feeds-and-pages.md).
