@@ -1,4 +1,4 @@
-"""A stage whose start never ends: the process begins anew, unless it was asked to stop."""
+"""A stage whose start never ends, or comes too early: the process begins anew, unless it was asked to stop."""
 
 import asyncio
 import os
@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from faust.exceptions import ConsumerNotStarted
 
 from shared import faust_runner
 from shared.faust_runner import StageRunner
@@ -36,6 +37,23 @@ async def hang() -> None:
 def test_a_start_that_hangs_begins_the_process_anew(replaced: list[tuple[str, list[str]]]) -> None:
     assert not asyncio.run(runner_that_starts(hang)._started(asyncio.Event()))
     assert replaced == [(sys.executable, sys.orig_argv)]
+
+
+def test_a_start_that_overtook_its_consumer_begins_the_process_anew(replaced: list[tuple[str, list[str]]]) -> None:
+    async def overtake() -> None:
+        raise ConsumerNotStarted("Consumer thread not yet started")
+
+    assert not asyncio.run(runner_that_starts(overtake)._started(asyncio.Event()))
+    assert replaced == [(sys.executable, sys.orig_argv)]
+
+
+def test_a_start_that_fails_fails(replaced: list[tuple[str, list[str]]]) -> None:
+    async def fail() -> None:
+        raise ValueError("wrong")
+
+    with pytest.raises(ValueError, match="wrong"):
+        asyncio.run(runner_that_starts(fail)._started(asyncio.Event()))
+    assert replaced == []
 
 
 def test_a_stop_during_the_start_is_heeded(replaced: list[tuple[str, list[str]]]) -> None:
