@@ -195,23 +195,24 @@ class StageRunner:
         """Start the app; False when asked to stop first.
 
         A client that asked a broker in the middle of its restart knows no broker any more and waits for ever (aiokafka 0.14:
-        "Unable to update metadata from []"); on a busy machine Faust asks for its consumer's partitions before its thread has made
-        the consumer (faust-streaming 0.15, tables/manager.py: one second is all it waits). Nothing has been read by then, so
-        the process begins anew, threads and all.
+        "Unable to update metadata from []"); on a busy machine Faust asks for its consumer's partitions before a thread has
+        made the consumer (faust-streaming 0.15, tables/manager.py: one second is all it waits). Nothing has been read by then,
+        so the process begins anew, threads and all.
         """
         starting = asyncio.create_task(self.app.start())
         asked = asyncio.create_task(stopping.wait())
         await asyncio.wait({starting, asked}, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         asked.cancel()
-        if stopping.is_set() and not starting.done():
-            starting.cancel()
-            return False
-        if starting.done() and not isinstance(starting.exception(), ConsumerNotStarted):
+        is_early = starting.done() and isinstance(starting.exception(), ConsumerNotStarted)
+        if is_early or not (starting.done() or stopping.is_set()):
+            reason = str(starting.exception()) if is_early else f"not started for {START_SECONDS:.0f} s"
+            log.warning("starting_again", reason=f"{self.name}: {reason}")
+            os.execv(sys.executable, sys.orig_argv)  # noqa: S606  (our own command line, as it was given)
+        elif starting.done():
             await starting
-            return True
-        reason = str(starting.exception()) if starting.done() else f"not started for {START_SECONDS:.0f} s"
-        log.warning("starting_again", reason=f"{self.name}: {reason}")
-        os.execv(sys.executable, sys.orig_argv)  # noqa: S606  (our own command line, as it was given)
+        else:
+            starting.cancel()
+        return starting.done() and not is_early
 
     async def _work(self, stream: Any) -> None:
         async for event in stream.noack().events():
