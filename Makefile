@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 FRONTWIRE := $(BIN)/frontwire
 STAMP := $(VENV)/.installed
-# The tests that load the rules of texts: a second or two each time, so one process has them all.
-TEXTS := $(addprefix tests/unit/,alerter core/test_cli.py dates deduplicator entities normaliser) tests/contract/test_window_rows.py
+# The tests that load the rules of texts, a second or two each time, so one process has them all; the notifier's for the balance.
+TEXTS := $(addprefix tests/unit/,alerter core/test_cli.py dates deduplicator entities normaliser notifier) tests/contract/test_window_rows.py
 # Compiled modules are kept: what every process here would otherwise compile anew takes seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
