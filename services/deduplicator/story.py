@@ -57,12 +57,16 @@ def story_terms(title: str, body: str, mentions: Iterable[Mention] = ()) -> list
     in_rest = in_body + _lead_end(body)
     placed = sorted([(begins[field] + start, begins[field] + end, term) for field, start, end, term in mentions])
     weights: defaultdict[str, float] = defaultdict(float)
+
+    def weight_at(start: int) -> float:
+        return 1 if start >= in_rest else _LEAD_WEIGHT if start >= in_body else _TITLE_WEIGHT
+
     for start, _, term in placed:
-        weights[term] += 1 if start >= in_rest else _LEAD_WEIGHT if start >= in_body else _TITLE_WEIGHT
+        weights[term] += weight_at(start)
     text = _besides(placed, f"{title}\n{body}")
     unsure = []
     for start, piece in _names_and_numbers(text):
-        weight = 1 if start >= in_rest else _LEAD_WEIGHT if start >= in_body else _TITLE_WEIGHT
+        weight = weight_at(start)
         if piece[0].isdecimal():
             if number_term := _number_term(piece):
                 weights[number_term] += _NUMBER_WEIGHT * weight

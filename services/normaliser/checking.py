@@ -37,7 +37,7 @@ def clean_with(rule: Rule, rules: Rules) -> str:
     """Return a rule's example text after that rule alone was applied."""
     alone = replace(rules, rules=(replace(rule, outlets=frozenset()),), selections={})
     selection = alone.for_outlet("", unaccented=False)
-    lines = clean(rule.before, selection, rules.date_words, has_title=True).lines
+    lines = clean(rule.before, selection, rules.date_words, has_title=True)
     cut_signatures(lines, [0], selection, title_is_given=True)
     cuts: list[Change] = [cut for line in lines for cut in sorted(line.cuts, key=lambda cut: cut.start)]
     cleaned = apply(rule.before, cuts)

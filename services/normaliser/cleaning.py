@@ -6,18 +6,16 @@ words in a sentence stay.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
 from services.normaliser.changes import Change
-from services.normaliser.date_lines import visible_date
-from services.normaliser.moments import DateWords, Moment, read_moment
+from services.normaliser.date_lines import cut_date, visible_date
+from services.normaliser.lines import CLOSING_QUOTES, LIST_SIGNS, LONGEST_HEADLINE, Line, split_lines
+from services.normaliser.moments import DateWords, read_moment
 from services.normaliser.rules import WINDOW, Rule, Selection, cut_of
 
 LONGEST_CAPTION: Final = 300
-LONGEST_HEADLINE: Final = 140
-SHORTEST_PARAGRAPH: Final = 60
 _LONGEST_BOILERPLATE = 240
 _SHORTEST_CAPTION = 25  # above a credit; shorter ones are subheadings
 _LONGEST_BARE_CAPTION = 110  # after a prefix, without a credit
@@ -30,115 +28,9 @@ _SENTENCE_BREAK = re.compile(r"(?<![\s.(][^\W\d_])(?<!^[^\W\d_])[.!?…][\"”»
 _LONGEST_NAME = 40
 _LONGEST_SIGNATURE = 120
 _LAST_NAME = re.compile(r"[^\W_][\w.+&-]*(?:\s[^\W\d_][\w.+&-]*)?")
-LIST_SIGNS: Final = "-–—•*·"
-CLOSING_QUOTES: Final = "\"”»')] \t"
-_SENTENCE_ENDS = ".!…:;,"
-FULL_STOPS: Final = ".!?…"
 
 
-@dataclass
-class Line:
-    """A line of text that is not blank, with what was found out about it. Offsets are into the whole text."""
-
-    start: int
-    end: int
-    next_start: int
-    gap: int
-    text: str
-    cuts: list[Change] = field(default_factory=list)
-    family: str = ""
-    head: int = 0
-    prefix: Moment | None = None
-    visible: Moment | None = None
-    has_prefix: bool = False
-    has_dateline: bool = False
-    repeats_dateline: bool = False
-    has_ending: bool = False
-    may_sign: bool = False
-    credit_inside: bool = False
-
-    @property
-    def removed(self) -> bool:
-        """Whether nothing of the line is left."""
-        return self.family != ""
-
-    @property
-    def rest(self) -> str:
-        """The line without the cuts at its head."""
-        return self.text[self.head :]
-
-    @property
-    def is_paragraph(self) -> bool:
-        """Whether the line is running text: long, and with a sentence that ends."""
-        return (
-            not self.removed
-            and len(self.text) - self.head >= SHORTEST_PARAGRAPH
-            and self.text.rstrip(CLOSING_QUOTES)[-1:] in FULL_STOPS
-        )
-
-    @property
-    def is_headline(self) -> bool:
-        """Whether the line has the shape of a headline: short, several words, no end of a sentence."""
-        rest = self.rest.strip()
-        return (
-            not self.removed
-            and 15 <= len(rest) <= LONGEST_HEADLINE
-            and rest.count(" ") >= 3
-            and rest.rstrip(CLOSING_QUOTES)[-1:] not in _SENTENCE_ENDS
-            and not rest[0].islower()
-            and rest[0] not in LIST_SIGNS
-        )
-
-    @property
-    def may_be_title(self) -> bool:
-        """Whether the line is short enough to be the title of what follows."""
-        return len(self.rest) <= LONGEST_HEADLINE
-
-    @property
-    def is_truncated(self) -> bool:
-        """Whether the line breaks off with an ellipsis."""
-        if self.removed:
-            return False
-        bare = self.text.rstrip(CLOSING_QUOTES)
-        return bare.endswith(("...", "…")) and bare.rstrip(".…")[-1:].isalnum()
-
-    def remove(self, rule: str, family: str, start: int = 0) -> None:
-        """Take the line out from `start` (counted in the line) to its end, its line break included."""
-        self.cuts.append(Change(self.start + start, self.next_start, "", rule, family))
-        self.family = family
-
-
-@dataclass
-class Cleaned:
-    """The lines of a text with what is to be cut from each, and the captions and credits among the cuts."""
-
-    lines: list[Line]
-
-    def cuts(self) -> list[Change]:
-        """Return all cuts in order."""
-        return [cut for line in self.lines for cut in sorted(line.cuts, key=lambda cut: cut.start)]
-
-
-def split_lines(text: str) -> list[Line]:
-    """Return the lines of a text that are not blank."""
-    lines: list[Line] = []
-    position, gap = 0, 0
-    for raw in text.split("\n"):
-        stripped = raw.strip()
-        if stripped:
-            start = position + raw.index(stripped[0])
-            lines.append(Line(start, start + len(stripped), len(text), gap, stripped))
-            if len(lines) > 1:
-                lines[-2].next_start = start
-            gap = 0
-        gap += 1
-        position += len(raw) + 1
-    if lines:
-        lines[0].gap = 0
-    return lines
-
-
-def clean(text: str, rules: Selection, dates: DateWords, has_title: bool = False) -> Cleaned:
+def clean(text: str, rules: Selection, dates: DateWords, has_title: bool = False) -> list[Line]:
     """Return the lines of a text with everything marked that is not the article's own.
 
     Where no title was given, the first line may be it: then it does not begin the text.
@@ -175,7 +67,7 @@ def clean(text: str, rules: Selection, dates: DateWords, has_title: bool = False
         index += 1
     _cut_bare_captions(lines)
     _cut_captions_above_credits(lines)
-    return Cleaned(lines)
+    return lines
 
 
 def _dateline(text: str, rules: Selection) -> tuple[str, str] | None:
@@ -230,14 +122,6 @@ def _cut_whole_line(lines: Sequence[Line], index: int, rules: Selection, dates: 
             teaser.remove(found[0].id, found[0].family)
         return 1 + len(teasers)
     return int(may_open and cut_date(line, dates))
-
-
-def cut_date(line: Line, dates: DateWords) -> bool:
-    """Take out a line that states a date and nothing else, and keep the date; return whether it does."""
-    line.visible = visible_date(line.text, dates)
-    if line.visible:
-        line.remove("any.other.visible-date", "other")
-    return line.removed
 
 
 def _reads_as_headline(rule: Rule, text: str) -> bool:

@@ -8,8 +8,8 @@ from itertools import pairwise, takewhile
 from operator import attrgetter
 from typing import Final
 
-from services.normaliser.cleaning import CLOSING_QUOTES, FULL_STOPS, LIST_SIGNS, Line, cut_date
-from services.normaliser.date_lines import visible_date
+from services.normaliser.date_lines import cut_date, visible_date
+from services.normaliser.lines import CLOSING_QUOTES, FULL_STOPS, LIST_SIGNS, Line
 from services.normaliser.moments import DateWords
 from services.normaliser.remains import kept_text, take_out
 from services.normaliser.rules import Selection

@@ -5,7 +5,8 @@ from dataclasses import replace
 from operator import attrgetter
 
 from services.normaliser.changes import Change
-from services.normaliser.cleaning import Line, cut_tail, may_sign
+from services.normaliser.cleaning import cut_tail, may_sign
+from services.normaliser.lines import Line
 from services.normaliser.rules import Selection
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.normaliser.cleaning import LONGEST_HEADLINE, Line
+from services.normaliser.lines import LONGEST_HEADLINE, Line
 from shared.ids import MAX_PARTS
 
 _LOOK_BACK = 100  # lines

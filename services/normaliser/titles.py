@@ -13,7 +13,7 @@ from itertools import pairwise, takewhile
 from typing import Final
 
 from services.normaliser.changes import Change
-from services.normaliser.cleaning import LONGEST_HEADLINE, Line
+from services.normaliser.lines import LONGEST_HEADLINE, Line
 from services.normaliser.remains import holds_text, kept_text, taken
 from services.normaliser.repair import FAMILY_SPACE
 from shared.text import fold

@@ -12,8 +12,9 @@ from typing import Final
 
 from services.normaliser import language as languages
 from services.normaliser.changes import Change, Track, apply, chain, join_neighbours, rebuild, rebuild_title, to_edits
-from services.normaliser.cleaning import Line, clean
+from services.normaliser.cleaning import clean
 from services.normaliser.closing import cut_between, cut_closing_dates, cut_closing_zones, cut_roles, cut_signatures
+from services.normaliser.lines import Line
 from services.normaliser.markup import FAMILY_MARKUP, strip_markup
 from services.normaliser.moments import named_zone
 from services.normaliser.publication import Clue, choose, feed_clue, metadata_clue, url_clue
@@ -55,14 +56,15 @@ def normalise(raw: RawArticle, *, rules: Rules) -> Iterator[NormalisedArticle]:
     selection = rules.for_outlet(raw.source.name, unaccented)
     title_changes = _title_changes(raw.title or "")
     given_title = apply(raw.title or "", title_changes)
-    lines = clean(repaired, selection, rules.date_words, bool(given_title)).lines
+    has_title = bool(given_title)
+    lines = clean(repaired, selection, rules.date_words, has_title)
     cut_remains(lines, selection)
     cuts = find_cuts(lines, frozenset(rules.words.get("opener", ())))
     starts = [cut.line for cut in cuts]
     cut_closing_dates(lines, starts, rules.date_words)
     cut_closing_zones(lines, starts, selection)
-    cut_signatures(lines, starts, selection, bool(given_title))
-    cut_roles(lines, starts, bool(given_title))
+    cut_signatures(lines, starts, selection, has_title)
+    cut_roles(lines, starts, has_title)
     cut_between(lines, starts)
     parts = list(_parts(lines, _with_text(lines, cuts), len(repaired)))
     back = Track(to_repaired)

@@ -27,8 +27,8 @@ How well feeds and pages are read is measured with the public suites of others, 
 
 # What docker-compose.yml gives Elasticsearch.
 HEAP = "-Xmx1g"
+# Characters: nearer to the usual article than `--size`, for which the other figures are.
 SHORT = 1800
-# Characters: nearer to the usual article than the longest that the figures are for.
 
 Measure = Callable[[Wire, argparse.Namespace], str]
 SECTIONS: dict[str, Measure] = {

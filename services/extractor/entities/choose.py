@@ -67,9 +67,10 @@ def _is_doubtful(document: Document, hit: Hit) -> bool:
 
 def _is_direction(document: Document, hit: Hit) -> bool:
     """Return whether a town's name is an adjective before its noun: "Південного командування"; "село Північне" is none."""
+    if hit.names[0].meaning.type is not EntityType.LOC or not document.describes(hit.start, hit.end):
+        return False
     cue = document.cues.left.get(hit.start - 1)
-    is_town = cue is not None and cue.kind == "LOC"
-    return hit.names[0].meaning.type is EntityType.LOC and not is_town and document.describes(hit.start, hit.end)
+    return cue is None or cue.kind != "LOC"
 
 
 def _order(name: Name) -> tuple[bool, int, int, str]:

@@ -93,8 +93,8 @@ class Document:
         if not self.is_free(span.start, span.end):
             for start in [key for key in range(span.start, span.end) if key in self.spans]:
                 self.remove(self.spans[start])
-            if self._taken[span.start]:
-                self.remove(self.spans[max(start for start in self.spans if start < span.start)])
+            if (before := self._holding(span.start)) is not None:
+                self.remove(before)
         self.spans[span.start] = span
         self._taken[span.start : span.end] = b"\1" * (span.end - span.start)
 
@@ -109,23 +109,21 @@ class Document:
 
     def is_covered(self, start: int, end: int) -> bool:
         """Return whether a longer span holds all of these characters."""
-        first = start
-        while first >= 0 and self._taken[first]:
-            span = self.spans.get(first)
-            if span is not None and span.end >= end and span.end - span.start > end - start:
-                return True
-            first -= 1
-        return False
+        span = self._holding(start)
+        return span is not None and span.end >= end and span.end - span.start > end - start
 
     def span_ending(self, end: int) -> Span | None:
         """Return the span that ends at a position."""
-        if end <= 0 or not self._taken[end - 1]:
+        span = self._holding(end - 1) if end > 0 else None
+        return span if span is not None and span.end == end else None
+
+    def _holding(self, position: int) -> Span | None:
+        """Return the span that covers a character: spans never overlap."""
+        if not self._taken[position]:
             return None
-        start = end - 1
-        while start not in self.spans:
-            start -= 1
-        span = self.spans[start]
-        return span if span.end == end else None
+        while position not in self.spans:
+            position -= 1
+        return self.spans[position]
 
     def in_order(self) -> list[Span]:
         """Return the spans in text order."""

@@ -85,13 +85,7 @@ def _may_name(document: Document, word: Capital, inside: bool) -> bool:
             continue
         if cue.side == "adjective" and end == word.end:
             return False
-        if (
-            cue.side == "right"
-            and cue.kind == "LOC"
-            and end == word.end
-            and not inside
-            and _is_place(document, word.start)
-        ):
+        if cue.side == "right" and cue.kind == "LOC" and end == word.end and _follows_place(document, word.start):
             return False
         if cue.side in ("left", "head") and (end > word.end or opening):
             return False
@@ -102,7 +96,7 @@ def _may_name(document: Document, word: Capital, inside: bool) -> bool:
     return len(word.text) > 1 or word.text.isupper()
 
 
-def _is_place(document: Document, start: int) -> bool:
+def _follows_place(document: Document, start: int) -> bool:
     """Return whether the name of a place ends right before: "Perm Krai"."""
     before = document.span_ending(start - 1)
     return before is not None and before.type is EntityType.LOC

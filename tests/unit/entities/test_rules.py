@@ -14,6 +14,10 @@ def find(text: str, knowledge: Knowledge, language: str = "vi") -> list[Found]:
     return find_entities(text, language=language, knowledge=knowledge)
 
 
+def surfaces(text: str, knowledge: Knowledge, language: str, kind: EntityType) -> list[str]:
+    return [item.text for item in find(text, knowledge, language) if item.type is kind]
+
+
 def ids(text: str, knowledge: Knowledge, language: str = "vi") -> list[tuple[str, str]]:
     return [(item.text, item.canonical) for item in find(text, knowledge, language)]
 
@@ -140,8 +144,7 @@ def test_units_by_number(knowledge: Knowledge) -> None:
     ],
 )
 def test_english_offices_lead_to_persons(text: str, person: str, knowledge: Knowledge) -> None:
-    persons = [item.text for item in find(text, knowledge, "en") if item.type is EntityType.PERSON]
-    assert persons == [person]
+    assert surfaces(text, knowledge, "en", EntityType.PERSON) == [person]
 
 
 @pytest.mark.parametrize(
@@ -171,7 +174,7 @@ def test_a_body_ends_before_the_next_one(knowledge: Knowledge) -> None:
     ],
 )
 def test_slavic_towns_by_their_ending(text: str, language: str, expected: list[str], knowledge: Knowledge) -> None:
-    assert [item.text for item in find(text, knowledge, language) if item.type is EntityType.LOC] == expected
+    assert surfaces(text, knowledge, language, EntityType.LOC) == expected
 
 
 def test_a_list_of_towns_has_towns_only(knowledge: Knowledge) -> None:
@@ -196,7 +199,7 @@ def test_an_abbreviation_in_brackets_stands_for_what_is_written_out(knowledge: K
     ],
 )
 def test_offices_with_what_they_are_for(text: str, language: str, persons: list[str], knowledge: Knowledge) -> None:
-    assert [item.text for item in find(text, knowledge, language) if item.type is EntityType.PERSON] == persons
+    assert surfaces(text, knowledge, language, EntityType.PERSON) == persons
 
 
 def test_compass_adjectives_are_no_towns(knowledge: Knowledge) -> None:
