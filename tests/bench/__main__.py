@@ -11,13 +11,16 @@ import psutil
 
 from services.commands.common import err, out, project_folder
 from tests.bench import alerts, duplicates, fetching, indexer, names, stages, text_rules
+from tests.bench.duplicates import LABELLED
+from tests.support.articles import text_of
 from tests.support.wire import Wire, copy_config, own_engines
 
 PAGE = """# Benchmarks
 
-Made by `make bench` on {date} ({machine}), with {articles:,} generated Vietnamese articles of {size:,} characters. Both
-engines ran on the same machine as the services, with heaps of 1 GB at most. Every figure comes with the ceiling of the client
-library, for the same messages in the same run: rates of other runs and other machines are not comparable.
+Made by `make bench` on {date} ({machine}), with {articles:,} generated Vietnamese articles of {size:,} bytes of text (UTF-8, some
+{characters:,} characters), of which every third is an edited copy of an earlier one. Both engines ran on the same machine as the
+services, with heaps of 1 GB at most. Every figure comes with the ceiling of the client library, for the same messages in the same
+run: rates of other runs and other machines are not comparable.
 
 How well feeds and pages are read is measured with the public suites of others, which are no part of this repository:
 `python -m tests.bench.suites --help`; the last figures stand in [decision 14](decisions/0014-reading-feeds-and-pages.md).
@@ -27,8 +30,8 @@ How well feeds and pages are read is measured with the public suites of others, 
 
 # What docker-compose.yml gives Elasticsearch.
 HEAP = "-Xmx1g"
-# Characters: nearer to the usual article than `--size`, for which the other figures are.
-SHORT = 1800
+# Bytes: as long as the labelled articles of the deduplicator, for which the figures of its stages were set.
+SHORT = LABELLED
 
 Measure = Callable[[Wire, argparse.Namespace], str]
 SECTIONS: dict[str, Measure] = {
@@ -51,7 +54,7 @@ def main() -> None:
     parser.add_argument("--articles", type=int, default=3000, help="how many articles to send through each stage")
     parser.add_argument("--indexed", type=int, default=50_000, help="how many finished articles to send to the indexer")
     parser.add_argument("--judged", type=int, default=120_000, help="how many articles to send through the detector")
-    parser.add_argument("--size", type=int, default=4000, help="characters in an article")
+    parser.add_argument("--size", type=int, default=4000, help="bytes of text in an article (UTF-8)")
     parser.add_argument("--only", choices=SECTIONS, help="measure only this, and print it instead of writing the page")
     parser.add_argument("--output", type=Path, default=project_folder() / "docs/benchmarks.md")
     arguments = parser.parse_args()
@@ -71,6 +74,7 @@ def main() -> None:
         machine=f"{os.cpu_count()} cores, {psutil.virtual_memory().total >> 30} GiB, Python {platform.python_version()}",
         articles=arguments.articles,
         size=arguments.size,
+        characters=round(len(text_of(0, arguments.size)), -2),
         sections="\n".join(sections),
     )
     arguments.output.write_text(page, encoding="utf-8")

@@ -123,7 +123,7 @@ def our_way(wire: Wire, articles: int) -> Measured:
     wait_until(lambda: wire.metric("indexer", "frontwire_ready") == 1, "the indexer to begin", 60, every=0.02)
     begun, mine, theirs = time.monotonic(), cpu_of(process), cpu_of(elasticsearch)
     already = wire.metric("indexer", done)
-    wait_until(lambda: wire.metric("indexer", done) >= articles, "the indexer to finish", SECONDS, every=0.05)
+    wait_until(lambda: wire.metric("indexer", done) >= articles, "the indexer to finish", SECONDS, every=0.25)
     count = int(articles - already)
     measured = Measured(
         count,

@@ -26,11 +26,11 @@ _WARM_UP = 50
 
 
 def russian_text(number: int, size: int = SIZE) -> str:
-    """Return an article of about `size` characters made of the labelled Russian passages, the same for the same number."""
+    """Return an article of about `size` bytes made of the labelled Russian passages, the same for the same number."""
     passages = list(_russian_passages())
     random.Random(number).shuffle(passages)
     text = ""
-    while len(text) < size:
+    while len(text.encode()) < size:
         text += passages.pop() + "\n\n"
     return text
 
@@ -41,14 +41,14 @@ def _russian_passages() -> tuple[str, ...]:
 
 
 def measure_names(articles: int = ARTICLES, size: int = SIZE) -> str:
-    """Measure over generated articles of `size` characters; return the section of the page."""
+    """Measure over generated articles of `size` bytes; return the section of the page."""
     vietnamese = [text_of(number, size) for number in range(articles)]
     russian = [russian_text(number, size) for number in range(articles)]
     rules, taggers = _started(taggers=False), _started(taggers=True)
     lines = [
         "## Names and dates, one process, processor time",
         "",
-        f"Over {articles:,} articles of {size:,} characters in memory, by `python -m tests.bench.names`; the Russian ones "
+        f"Over {articles:,} articles of {size:,} bytes in memory, by `python -m tests.bench.names`; the Russian ones "
         "are the labelled passages in another order each. The extractor starts in "
         f"{rules['start']:.1f} s of processor time, all alias sets and libraries included, with the tagger in "
         f"{taggers['start']:.1f} s; after {_WARM_UP} Russian articles it has taken {rules['peak']:.0f} MB at most, "

@@ -17,7 +17,8 @@ from shared.topics import (
     ARTICLES_SKETCHED,
     Topic,
 )
-from tests.support.articles import raw_articles, write_jsonl
+from tests.support.articles import write_jsonl
+from tests.support.duplicates import copied_articles
 from tests.support.wire import JOBS, WORKERS, Wire, wait_until
 
 LINKS: tuple[tuple[str, Topic], ...] = (
@@ -45,21 +46,21 @@ def measure_stages(wire: Wire, articles: int, size: int) -> str:
     """Run each stage alone over a full topic; return the section of the page."""
     rows = []
     wire.clean()
-    wire.publish(raw_articles(articles, size, seed=20))
+    wire.publish(copied_articles(articles, size, seed=20))
     rows.append(_measure_fetcher(wire, articles, size))
     wire.clean()
-    wire.publish(raw_articles(articles, size, seed=20))
+    wire.publish(copied_articles(articles, size, seed=20))
     for name, source in LINKS:
         ceiling = copy_rate(wire, source)
         rows.append(_run_alone(wire, JOBS[name], articles, ceiling))
-    return _table(f"## Each stage alone, one process, {size:,} characters an article", rows)
+    return _table(f"## Each stage alone, one process, {size:,} bytes of text an article", rows)
 
 
 def measure_end_to_end(wire: Wire, articles: int, size: int) -> str:
     """Publish everything at once and let all stages run together; return the section of the page."""
     wire.clean()
     wire.start(*WORKERS)
-    raws = list(raw_articles(articles, size, seed=21))
+    raws = list(copied_articles(articles, size, seed=21))
     started = time.monotonic()
     wire.publish(raws)
     published = time.monotonic() - started

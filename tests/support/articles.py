@@ -1,4 +1,4 @@
-"""Generated articles for tests and benchmarks: distinct, in Vietnamese, of a chosen size, the same for the same seed."""
+"""Generated articles for tests and benchmarks: distinct, in Vietnamese, of a chosen size in bytes, the same for the same seed."""
 
 import json
 import random
@@ -44,31 +44,47 @@ _SYLLABLES = (
 )
 
 
+# Ordinary words, so that two articles share no more text by chance than news does.
+_WORDS = """
+    an áp ảnh bảo bền biên bình bộ bữa cảng cành cát cầu chậm chắc chia chợ chuyển cột củi cứng dài dân dây dốc dự đá
+    đất đèn đêm đoàn đồi đường êm gạo gần ghế giá giấy giếng góc gỗ hạ hàng hẹp hiên hồ hộp hướng im kênh khách kho khó
+    khói kín kính lạnh lắng lên lề lo lối lớn lúa lưới mái mạnh mặt mây mỏ mới mùa mưa nặng ngã ngăn nghề ngõ ngựa nhà
+    nhẹ nhịp nông nước nương phà phên phố phòng phút quán quay quen rào rộng rừng ruộng sạch sâu sân sớm sườn tàu tay
+    thang thành thẳng thấp thềm thợ thuyền thưa tiếng tìm toa tốt trạm trắng trên triền trong trống tủ tường vách vải
+    vắng vận vòm vụ vườn xa xanh xe xóm
+""".split()  # noqa: SIM905 (a list of words, not of lines)
 # As many date mentions as the development articles have: about one in 400 characters.
 _DATED_SENTENCES = 0.35
+_SENTENCES = 3  # in a paragraph
 
 
-def text_of(number: int, size: int = 1500, seed: int = 0) -> str:
-    """Return the text of article `number`: a headline and paragraphs, about `size` characters, unlike any other number's."""
+def text_of(number: int, size: int = 2000, seed: int = 0) -> str:
+    """Return the text of article `number`: a headline and paragraphs, about `size` bytes, unlike any other number's."""
     pick = random.Random(f"{seed}/{number}")
 
     def name() -> str:
         return "-".join(pick.choice(_SYLLABLES) for _ in range(3)).capitalize()
 
+    def words(fewest: int, most: int) -> str:
+        return " ".join(pick.choices(_WORDS, k=pick.randint(fewest, most)))
+
     def sentence() -> str:
         when = f" {pick.choice(_TIMES)}" if pick.random() < _DATED_SENTENCES else ""
         return (
-            f"{pick.choice(_SUBJECTS)} {pick.choice(_VERBS)} {pick.choice(_OBJECTS)} {pick.choice(_PLACES)}{when}, theo lời "
-            f"ông {name()} của đơn vị {name()} với {pick.randrange(10_000)} người có mặt tại hiện trường vào lúc đó."
+            f"{pick.choice(_SUBJECTS)} {pick.choice(_VERBS)} {words(1, 3)} {pick.choice(_OBJECTS)} {words(1, 3)} "
+            f"{pick.choice(_PLACES)}{when}, theo lời ông {name()} {words(1, 3)} đơn vị {name()} với {pick.randrange(10_000)} "
+            f"người {words(3, 7)}."
         )
 
     lines = [f"{pick.choice(_SUBJECTS)} {pick.choice(_VERBS)} {pick.choice(_OBJECTS)} ở {name()} số {number}"]
-    length = len(lines[0])
-    while length < size:
-        paragraph = " ".join(sentence() for _ in range(3))
-        lines.append(paragraph)
-        length += len(paragraph)
-    return "\n\n".join(lines)
+    length, paragraph = len(lines[0].encode()), [sentence()]
+    while length + sum(len(part.encode()) for part in paragraph) < size:
+        if len(paragraph) == _SENTENCES:
+            lines.append(" ".join(paragraph))
+            length += len(lines[-1].encode())
+            paragraph = []
+        paragraph.append(sentence())
+    return "\n\n".join((*lines, " ".join(paragraph)))
 
 
 def revised(text: str, number: int, revision: int) -> str:
@@ -76,7 +92,7 @@ def revised(text: str, number: int, revision: int) -> str:
     return text if revision == 1 else f"{text}\n\nBản cập nhật lần {revision} của bài số {number}."
 
 
-def raw_article(number: int, size: int = 1500, seed: int = 0, revision: int = 1, text: str | None = None) -> RawArticle:
+def raw_article(number: int, size: int = 2000, seed: int = 0, revision: int = 1, text: str | None = None) -> RawArticle:
     """Return generated article `number`; a later revision has another body and a later `fetched_at`."""
     article_id = article_id_for_text(f"generated {seed}/{number}")
     fetched_at = START + timedelta(seconds=number, minutes=revision - 1)
@@ -95,7 +111,7 @@ def raw_article(number: int, size: int = 1500, seed: int = 0, revision: int = 1,
     )
 
 
-def raw_articles(count: int, size: int = 1500, seed: int = 0) -> Iterator[RawArticle]:
+def raw_articles(count: int, size: int = 2000, seed: int = 0) -> Iterator[RawArticle]:
     """Yield the first `count` generated articles."""
     for number in range(count):
         yield raw_article(number, size, seed)
@@ -106,7 +122,7 @@ def link_of(number: int, seed: int = 0) -> str:
     return f"https://generated.example/{seed}/{number}"
 
 
-def write_jsonl(path: Path, numbers: range, size: int = 1500, seed: int = 0, revision: int = 1) -> None:
+def write_jsonl(path: Path, numbers: range, size: int = 2000, seed: int = 0, revision: int = 1) -> None:
     """Write generated articles as a .jsonl file for the fetcher."""
     with path.open("w", encoding="utf-8") as file:
         for number in numbers:

@@ -10,10 +10,10 @@ from services.deduplicator.article import ExtractedText
 from services.deduplicator.run import decide_stage
 from services.deduplicator.transform import sketch
 from shared.ids import article_id_for_text, trace_id_for
-from shared.models import DateOrigin, ExtractedArticle, Language, Published, Source
+from shared.models import DateOrigin, ExtractedArticle, Language, Published, RawArticle, Source
 from shared.stage import Outgoing, Record, article_message
 from shared.topics import ARTICLES_EXTRACTED, ARTICLES_SKETCHED
-from tests.support.articles import START, text_of
+from tests.support.articles import START, raw_article, text_of
 from tests.support.wire import Wire
 
 COPY_EVERY = 3
@@ -24,11 +24,11 @@ Answers = dict[str, set[tuple[str, str, tuple[str, ...]]]]
 """By article id: cluster, story, and what it is a copy or piece of. More than one means that a repeat was answered anew."""
 
 
-def extracted_article(number: int, size: int = 900, seed: int = 0) -> ExtractedArticle:
+def extracted_article(number: int, size: int = 1200, seed: int = 0) -> ExtractedArticle:
     """Return generated article `number` as the extractor passes it on; every third one is an edited copy of an earlier one."""
     article_id = article_id_for_text(f"extracted {seed}/{number}")
     at = START + timedelta(seconds=number)
-    title, _, body = _text(number, size, seed).partition("\n\n")
+    title, _, body = text_or_copy(number, size, seed).partition("\n\n")
     return ExtractedArticle(
         article_id=article_id,
         parent_id=article_id,
@@ -48,7 +48,8 @@ def extracted_article(number: int, size: int = 900, seed: int = 0) -> ExtractedA
     )
 
 
-def _text(number: int, size: int, seed: int) -> str:
+def text_or_copy(number: int, size: int, seed: int) -> str:
+    """Return the text of generated article `number`; every third one is an edited copy of an earlier one."""
     if number % COPY_EVERY != COPY_EVERY - 1:
         return text_of(number, size, seed)
     pick = random.Random(f"copy {seed}/{number}")
@@ -64,9 +65,15 @@ def _text(number: int, size: int, seed: int) -> str:
     return pick.choice(edits)()
 
 
-def extracted_articles(numbers: range, size: int = 900, seed: int = 0) -> Iterator[ExtractedArticle]:
+def extracted_articles(numbers: range, size: int = 1200, seed: int = 0) -> Iterator[ExtractedArticle]:
     """Yield the generated articles with these numbers."""
     return (extracted_article(number, size, seed) for number in numbers)
+
+
+def copied_articles(count: int, size: int, seed: int) -> Iterator[RawArticle]:
+    """Yield raw articles of about `size` bytes, every third one an edited copy of an earlier one."""
+    for number in range(count):
+        yield raw_article(number, size, seed, text=text_or_copy(number, size, seed))
 
 
 def sketched_messages(articles: Iterable[ExtractedArticle]) -> Iterator[Outgoing]:
