@@ -57,14 +57,16 @@ def test_an_edit_takes_effect_without_a_restart(running: Wire, edited: dict[str,
 
 
 def test_a_broken_edit_is_reported_and_changes_nothing(running: Wire, edited: dict[str, Any]) -> None:
+    log = running.supervisor.running["extractor"].log
+    said = log.stat().st_size
     own_file(running).write_text(BROKEN, encoding="utf-8")
     time.sleep(EFFECT)
     after = send(running, 3)
     assert "loc:grey-wind-post" in after["entity_ids"]
     assert after["extractor_version"] == edited["extractor_version"]
     wait_until(lambda: running.metric("extractor", "frontwire_config_refused") == 1, "the refusal")
-    log = running.supervisor.running["extractor"].log.read_text(encoding="utf-8")
-    refused = [json.loads(line) for line in log.splitlines() if '"config_refused"' in line]
+    lines = log.read_bytes()[said:].decode().splitlines()
+    refused = [json.loads(line) for line in lines if '"config_refused"' in line]
     assert [(Path(line["file"]).name, line["line"], line["key"], line["reason"]) for line in refused] == [
         ("own.yaml", 2, "sets.0.lables", "unknown key")
     ]
