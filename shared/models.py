@@ -7,7 +7,7 @@ all times are aware and written in UTC.
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Final, Literal, Protocol
+from typing import Annotated, Final, Literal, Protocol, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -23,6 +23,11 @@ class Model(BaseModel):
     """Base of all records: immutable, tolerant of unknown fields, written with its aliases."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True, ser_json_inf_nan="null")
+
+    @classmethod
+    def validate_json(cls, value: bytes, /) -> Self:
+        """Return a record given as JSON bytes; raises pydantic's ValidationError."""
+        return cls.model_validate_json(value)
 
     def to_json(self) -> bytes:
         """Return the record as the UTF-8 JSON bytes that go to Kafka."""

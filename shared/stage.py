@@ -12,14 +12,14 @@ from datetime import UTC, datetime
 from typing import Generic, Protocol, TypeVar
 
 import structlog
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from shared import headers as record_headers
 from shared.alerts import Alert
 from shared.errors import MAX_CONSECUTIVE_BUGS, Drop, Reason, Rejected, Transient
 from shared.headers import Headers
 from shared.ids import partition_of
-from shared.models import SCHEMA_VERSION, Model
+from shared.models import SCHEMA_VERSION
 from shared.topics import ALERTS, DEAD_LETTER_HEAD_BYTES, Topic, dead_letter_topic
 
 _SUPPORTED_MAJOR = int(SCHEMA_VERSION.partition(".")[0])
@@ -42,9 +42,16 @@ class Article(Protocol):
         """The record as JSON bytes."""
 
 
-In = TypeVar("In", bound=Model)
-M = TypeVar("M", bound=Model)
+In = TypeVar("In")
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Reads(Protocol[T_co]):
+    """What records are read by: a model, one of several (pydantic's TypeAdapter), or some fields of one (`shared.reading`)."""
+
+    def validate_json(self, value: bytes, /) -> T_co:
+        """Return a record given as JSON bytes; raises pydantic's ValidationError."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +158,7 @@ class Stage(Generic[In]):
 
     name: str
     source: Topic
-    model: type[In]
+    model: Reads[In]
     sink: Topic
     transform: Callable[[In], Iterable[Article]]
     forget: Callable[[str], object] = lambda article_id: None
@@ -186,14 +193,14 @@ class Stage(Generic[In]):
         return Outcome(outputs=nulls, dropped=Drop.TOMBSTONE)
 
 
-def decode(record: Record, model: type[M] | TypeAdapter[T]) -> M | T:
-    """Return the record's value as a model, or as one of several; raises `Rejected` with the reason when it cannot be read."""
+def decode(record: Record, model: Reads[T]) -> T:
+    """Return the record's value as a model, or as what stands for one; raises `Rejected` with the reason it cannot be read."""
     major = record_headers.major_version(record.headers)
     if major is not None and major > _SUPPORTED_MAJOR:
         raise Rejected(Reason.UNSUPPORTED_SCHEMA, f"major version {major}, this stage reads {_SUPPORTED_MAJOR}")
     value = record.value or b""
     try:
-        return model.validate_json(value) if isinstance(model, TypeAdapter) else model.model_validate_json(value)
+        return model.validate_json(value)
     except ValidationError as error:
         raise _rejection(value, error) from None
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from services.deduplicator.article import ExtractedText, SketchedText
+from services.deduplicator.article import EXTRACTED_TEXT, SKETCHED_TEXT
 from services.deduplicator.transform import decide, sketch
 from services.deduplicator.window import Window
 from shared.ids import article_id_for_link, trace_id_for
@@ -37,8 +37,8 @@ def cluster_articles(articles: Iterable[tuple[str, ExtractedArticle]]) -> Iterat
     names: dict[str, str] = {}
     for name, article in articles:
         names[article.article_id] = name
-        for sketched in sketch(ExtractedText.of(article)):
-            for decided in decide(SketchedText.of(sketched), window=window):
+        for sketched in sketch(EXTRACTED_TEXT.of(article)):
+            for decided in decide(SKETCHED_TEXT.of(sketched), window=window):
                 yield _result(UniqueArticle.model_validate_json(decided.to_json()), names)
 
 

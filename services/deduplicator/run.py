@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal
 
-from services.deduplicator.article import ExtractedText, Passed, SketchedText
+from services.deduplicator.article import EXTRACTED_TEXT, SKETCHED_TEXT, Carried, ExtractedText, Passed, SketchedText
 from services.deduplicator.transform import decide, sketch
 from services.deduplicator.window import Window
 from shared import faust_runner, metrics
@@ -18,9 +18,9 @@ Role = Literal["sketch", "decide", "both"]
 TABLE: Final = "dedup-window"
 
 
-def sketch_stage() -> Stage[ExtractedText]:
+def sketch_stage() -> Stage[Carried[ExtractedText]]:
     """Return the stateless stage that does the CPU-heavy part."""
-    return Stage("sketch", ARTICLES_EXTRACTED, ExtractedText, ARTICLES_SKETCHED, sketch)
+    return Stage("sketch", ARTICLES_EXTRACTED, EXTRACTED_TEXT, ARTICLES_SKETCHED, sketch)
 
 
 def decide_stage(rows: Rows) -> tuple[Stage[Any], Callable[[], None]]:
@@ -29,7 +29,7 @@ def decide_stage(rows: Rows) -> tuple[Stage[Any], Callable[[], None]]:
     metrics.DEDUP_WINDOW_ROWS.set_function(lambda: float(len(window)))
     metrics.DEDUP_WINDOW_BYTES.set_function(lambda: float(window.nbytes))
 
-    def decide_counted(article: SketchedText) -> Iterator[Passed]:
+    def decide_counted(article: Carried[SketchedText]) -> Iterator[Passed]:
         capped, capped_stories, expired = window.capped, window.capped_stories, window.expired
         yield from decide(article, window=window)
         metrics.DEDUP_CANDIDATES_CAPPED.inc(max(0, window.capped - capped))
@@ -41,7 +41,7 @@ def decide_stage(rows: Rows) -> tuple[Stage[Any], Callable[[], None]]:
         window.rebuild()
         metrics.DEDUP_REBUILD_SECONDS.set(time.perf_counter() - started)
 
-    stage = Stage("decide", ARTICLES_SKETCHED, SketchedText, ARTICLES_UNIQUE, decide_counted, window.forget)
+    stage = Stage("decide", ARTICLES_SKETCHED, SKETCHED_TEXT, ARTICLES_UNIQUE, decide_counted, window.forget)
     return stage, rebuild
 
 

@@ -18,9 +18,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import xxhash
+from msgspec import Struct
 
 from services.deduplicator.comparison import Form, Hashes, Remembered, hash_of
-from shared.models import Sketch
+from shared.reading import Offset
 
 SKETCH_VERSION: Final = 1
 PERMUTATIONS: Final = 128
@@ -55,6 +56,17 @@ class Features:
     terms: Hashes
     numbers: Hashes
     shingles: int
+
+
+class Sketch(Struct, frozen=True, kw_only=True, gc=False):
+    """A sketch as it stands in a record: see `shared.models.Sketch`."""
+
+    version: int
+    exact: str
+    signature: str
+    keys: str
+    numbers: str
+    shingles: Offset
 
 
 def sketch_form(form: Form, terms: Iterable[tuple[str, int]]) -> Sketch:

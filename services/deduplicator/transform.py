@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-import orjson
+import msgspec
 
-from services.deduplicator.article import ExtractedText, Passed, SketchedText
+from services.deduplicator.article import Carried, ExtractedText, Passed, SketchedText
 from services.deduplicator.comparison import form_of
 from services.deduplicator.rows import MAX_ANSWERS, Answer, Method, Row, new_row
 from services.deduplicator.rules import (
@@ -46,21 +46,23 @@ _METHODS: Final[dict[Relation, Method]] = {
 }
 
 
-def sketch(article: ExtractedText) -> Iterator[Passed]:
+def sketch(carried: Carried[ExtractedText]) -> Iterator[Passed]:
     """Yield the article with the sketch of its text: the CPU-heavy part of the decision, in any number of workers."""
+    article = carried.text
     form = form_of(article.body)
     if len(form.words) < SHORT_WORDS:
         form = form_of(f"{article.title}. {article.body}")
     made = sketch_form(form, story_terms(article.title, article.body, article.mentions()))
-    yield article.extended(b'{"sketch":' + made.to_json() + b"}")
+    yield carried.extended(msgspec.json.encode({"sketch": made}))
 
 
-def decide(article: SketchedText, *, window: Window) -> Iterator[Passed]:
+def decide(carried: Carried[SketchedText], *, window: Window) -> Iterator[Passed]:
     """Yield the article with its cluster, its story and the reasons, and remember it in the window.
 
     The answer follows from the articles before it in the one order. A text that was answered before gets the same answer again.
     Raises `Rejected` when the sketch cannot be read.
     """
+    article = carried.text
     try:
         features = features_of(article.sketch)
     except ValueError as error:
@@ -71,7 +73,7 @@ def decide(article: SketchedText, *, window: Window) -> Iterator[Passed]:
     if known and repeated:
         # Written again: after a crash the row may stand in the local store without having reached the changelog.
         window.confirm(article.article_id)
-        yield _unique(article, known, repeated)
+        yield _unique(carried, known, repeated)
         return
     now = window.moment(article.fetched_at)
     time = article_time(article.published.value, article.first_seen_at, backlog=article.backlog, days=window.days)
@@ -83,7 +85,7 @@ def decide(article: SketchedText, *, window: Window) -> Iterator[Passed]:
     stories = _stories(row, judged, related, window)
     answer, row = _answer(article, row, features.exact, judged, stories, known)
     window.remember(article.article_id, row, now, replacing=known)
-    yield _unique(article, row, answer)
+    yield _unique(carried, row, answer)
 
 
 class _Judged(NamedTuple):
@@ -207,7 +209,7 @@ def _distinct(values: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
-def _unique(article: SketchedText, row: Row, answer: Answer) -> Passed:
+def _unique(carried: Carried[SketchedText], row: Row, answer: Answer) -> Passed:
     """Return the article with its answer, in the fields of `UniqueArticle`."""
     decision = {
         "method": answer.method,
@@ -229,4 +231,4 @@ def _unique(article: SketchedText, row: Row, answer: Answer) -> Passed:
         "decision": decision,
         "decision_seq": answer.sequence,
     }
-    return article.extended(orjson.dumps(fields))
+    return carried.extended(msgspec.json.encode(fields))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
 
-import orjson
+import msgspec
 from elastic_transport import ConnectionError as ElasticConnectionError
 from elastic_transport import ConnectionTimeout, TlsError
 from elasticsearch import ApiError, Elasticsearch, TransportError
@@ -33,6 +33,9 @@ _RETRY_ERRORS: Final = frozenset(
         "unavailable_shards_exception",
     }
 )
+
+
+_ENCODER: Final = msgspec.json.Encoder()
 
 
 class Result(Enum):
@@ -70,17 +73,13 @@ def connect(settings: Settings) -> Elasticsearch:
 def index_item(index: str, article_id: str, version: int, document: dict[str, Any]) -> Item:
     """Return the action that writes a document under its external version: an older version never wins."""
     action = {"index": {"_index": index, "_id": article_id, "version": version, "version_type": "external"}}
-    return Item(article_id, _line(action) + _line(document))
+    return Item(article_id, _ENCODER.encode_lines((action, document)))
 
 
 def delete_item(index: str, article_id: str, version: int) -> Item:
     """Return the action that removes a document, unless a newer version is there."""
     action = {"delete": {"_index": index, "_id": article_id, "version": version, "version_type": "external"}}
-    return Item(article_id, _line(action))
-
-
-def _line(row: dict[str, Any]) -> bytes:
-    return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+    return Item(article_id, _ENCODER.encode_lines((action,)))
 
 
 def bulk(client: Elasticsearch, items: Sequence[Item]) -> list[tuple[Result, str]]:

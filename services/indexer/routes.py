@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from services.indexer import desk, transform
-from services.indexer.article import IndexedArticle
+from services.indexer.article import INDEXED_ARTICLE
 from services.indexer.elastic import Item, delete_item, index_item
 from shared.alerts import Alert, without_text
 from shared.errors import Drop
@@ -69,7 +69,7 @@ def article_work(record: Record, context: Context) -> Work:
         return Work(record, (delete_item(home, key, _arrival_version(record)),) if home else ())
     if context.is_taken_down(key):
         return Work(record, dropped=Drop.TAKEN_DOWN)
-    article = decode(record, IndexedArticle)
+    article = decode(record, INDEXED_ARTICLE)
     index, version = transform.index_name(article), index_version(article)
     items = [index_item(index, article.article_id, version, transform.document(article, indexed_at=context.now))]
     if article.revision > 1 and article.part == 1:

@@ -9,10 +9,12 @@ from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from services.indexer.article import DateRow, EntityRow, IndexedArticle
+from msgspec import Struct
+
+from services.indexer.article import DateMention, EntityMention, IndexedArticle, Published
 from services.indexer.places import point_of
 from shared.ids import MAX_PARTS
-from shared.models import EntityType, Published
+from shared.models import EntityType
 from shared.text import fold
 
 ALIAS: Final = "news-articles"
@@ -44,7 +46,7 @@ def document(article: IndexedArticle, *, indexed_at: datetime) -> dict[str, Any]
         "body_folded": fold(article.body),
         "language": article.language.code,
         "language_score": article.language.score,
-        "other_languages": sorted({passage["language"]["code"] for passage in article.passages}),
+        "other_languages": sorted({passage.language.code for passage in article.passages}),
         "feed": article.feed,
         "source": {
             "name": article.source.name,
@@ -63,20 +65,20 @@ def document(article: IndexedArticle, *, indexed_at: datetime) -> dict[str, Any]
         "indexed_at": indexed_at,
         "lag_seconds": _lag(article, published_at),
         **_event_time(article.dates),
-        "dates": [_date_mention(mention) for mention in article.dates],
+        "dates": article.dates,
         **_entities(article.entities),
-        "keywords": sorted({hit["keyword"] for hit in article.hits}),
+        "keywords": sorted({hit.keyword for hit in article.hits}),
         "hits": article.hits,
         "cluster_id": article.cluster_id,
         "story_id": article.story_id,
         "duplicate_of": article.duplicate_of,
         "linked_stories": article.linked_stories,
         "is_copy": bool(article.duplicate_of),
-        "decision": vars(article.decision),
-        "removed_rules": sorted({edit["rule"] for edit in article.edits}),
-        "removed_by_files": sorted({edit["file"] for edit in article.edits if edit.get("file")}),
-        "removed_characters": sum(edit["length"] for edit in article.edits),
-        "flags": [flag.value for flag in article.flags],
+        "decision": article.decision,
+        "removed_rules": sorted({edit.rule for edit in article.edits}),
+        "removed_by_files": sorted({edit.file for edit in article.edits if edit.file}),
+        "removed_characters": sum(edit.length for edit in article.edits),
+        "flags": article.flags,
         "revision": article.revision,
         "backlog": article.backlog,
         "replay": article.replay,
@@ -106,7 +108,7 @@ def _published(published: Published) -> dict[str, Any]:
     return {
         "value": published.value,
         "precision": published.precision,
-        "origin": published.origin.value,
+        "origin": published.origin,
         "confidence": published.confidence,
         "explanation": published.explanation,
         "earliest": published.earliest,
@@ -144,16 +146,16 @@ def _fixed_offset(name: str) -> tzinfo:
     return datetime.strptime(name, "UTC%z").tzinfo or UTC
 
 
-def _event_time(mentions: list[DateRow]) -> dict[str, Any]:
+def _event_time(mentions: list[DateMention]) -> dict[str, Any]:
     """Return when the events of an article were: every interval once, the days a timeline can show, and what has no place."""
-    anchored = [row for row in mentions if row.get("anchored", True)]
+    anchored = [mention for mention in mentions if mention.anchored]
     placed: set[tuple[str, str]] = set()
     precisions: set[str] = set()
-    for row in anchored:
-        span = row.get("from") or "", row.get("to") or ""
+    for mention in anchored:
+        span = mention.from_ or "", mention.to or ""
         if _has_place(*span):
             placed.add(span)
-            precisions.add(row["precision"])
+            precisions.add(mention.precision)
     spans = sorted(placed)
     return {
         "event_dates": [_range(*span) for span in spans],
@@ -187,24 +189,30 @@ def _range(start: str, end: str) -> dict[str, str]:
     return bounds
 
 
-def _date_mention(mention: DateRow) -> dict[str, Any]:
-    return {"from": None, "to": None, "anchored": True, "known": {}, **mention}
+class _Entity(Struct, gc=False):
+    """A thing that an article names: how often, and in which forms."""
+
+    id: str
+    label: str
+    type: str
+    mentions: int
+    forms: list[str]
 
 
-def _entities(mentions: list[EntityRow]) -> dict[str, Any]:
+def _entities(mentions: list[EntityMention]) -> dict[str, Any]:
     """Return the entities of an article: one row each with how often and in which forms it was named, and flat ids and names."""
-    rows: dict[str, dict[str, Any]] = {}
-    labels: dict[str, set[str]] = {kind: set() for kind in _KINDS}
+    rows: dict[str, _Entity] = {}
     for mention in mentions:
-        canonical, text = mention["canonical"], mention["text"]
-        if row := rows.get(canonical):
-            row["mentions"] += 1
-            if text not in row["forms"]:
-                row["forms"].append(text)
+        row = rows.get(mention.canonical)
+        if row is None:
+            rows[mention.canonical] = _Entity(mention.canonical, mention.label, mention.type, 1, [mention.text])
             continue
-        kind, label = mention["type"], mention["label"]
-        rows[canonical] = {"id": canonical, "label": label, "type": kind, "mentions": 1, "forms": [text]}
-        labels[kind].add(label)
+        row.mentions += 1
+        if mention.text not in row.forms:
+            row.forms.append(mention.text)
+    labels: dict[str, set[str]] = {kind: set() for kind in _KINDS}
+    for row in rows.values():
+        labels[row.type].add(row.label)
     ids = sorted(rows)
     return {
         "entities": list(rows.values()),

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from services.commands.following import records_of, run_through
-from services.deduplicator.article import ExtractedText, SketchedText
+from services.deduplicator.article import EXTRACTED_TEXT, SKETCHED_TEXT, Carried, SketchedText
 from services.deduplicator.comparison import form_of
 from services.deduplicator.rows import Answer, Row, pack_row
 from services.deduplicator.sketching import MAX_NUMBERS, PERMUTATIONS, PHRASE_KEYS, hashed_terms, sketch_form
@@ -96,11 +96,11 @@ def _sketch_rows(extracted: dict[int, list[ExtractedArticle]]) -> Iterator[str]:
 
 def _sketch_costs(articles: list[ExtractedArticle]) -> dict[str, float]:
     values = [article.to_json() for article in articles]
-    read = [ExtractedText.of(article) for article in articles]
+    read = [EXTRACTED_TEXT.of(article).text for article in articles]
     forms = [form_of(article.body) for article in articles]
     costs = {
-        "all": _cost(lambda value: list(sketch(ExtractedText.model_validate_json(value))), values),
-        "reading the record": _cost(ExtractedText.model_validate_json, values),
+        "all": _cost(lambda value: list(sketch(EXTRACTED_TEXT.validate_json(value))), values),
+        "reading the record": _cost(EXTRACTED_TEXT.validate_json, values),
         FORM: _cost(lambda article: form_of(article.body), read),
         TERMS: _cost(lambda a: story_terms(a.title, a.body, a.mentions()), read),
         SIGNATURE: _cost(lambda form: sketch_form(form, ()), forms),
@@ -176,8 +176,8 @@ def _measure_windows(articles: list[ExtractedArticle], windows: Sequence[int]) -
     yield _measure_window({}, "memory, one text in all", min(ON_DISK, max(windows)), _sketched(_crowded(articles)))
 
 
-def _sketched(articles: Iterable[ExtractedArticle]) -> list[SketchedText]:
-    return [SketchedText.of(made) for article in articles for made in sketch(ExtractedText.of(article))]
+def _sketched(articles: Iterable[ExtractedArticle]) -> list[Carried[SketchedText]]:
+    return [SKETCHED_TEXT.of(made) for article in articles for made in sketch(EXTRACTED_TEXT.of(article))]
 
 
 def _crowded(articles: list[ExtractedArticle]) -> Iterator[ExtractedArticle]:
@@ -188,7 +188,9 @@ def _crowded(articles: list[ExtractedArticle]) -> Iterator[ExtractedArticle]:
         yield article.model_copy(update={"body": ". ".join(chosen)})
 
 
-def _measure_window(rows: MutableMapping[str, Any], kept_in: str, size: int, articles: list[SketchedText]) -> _Measured:
+def _measure_window(
+    rows: MutableMapping[str, Any], kept_in: str, size: int, articles: list[Carried[SketchedText]]
+) -> _Measured:
     for article_id, row in _filling(size):
         rows[article_id] = pack_row(row)
     window = Window(rows)
@@ -199,14 +201,14 @@ def _measure_window(rows: MutableMapping[str, Any], kept_in: str, size: int, art
     warm_up, *rounds = [articles[at : at + ROUND] for at in range(0, len(articles), ROUND)]
     _times(decide_one, warm_up)
     cost = min(sum(_times(decide_one, each)) for each in rounds) / ROUND / 1e3
-    changelog = np.mean([len(rows[article.article_id]) + 2 + len(article.article_id) + 2 for article in articles])
+    changelog = np.mean([len(rows[each.text.article_id]) + 2 + len(each.text.article_id) + 2 for each in articles])
     measured = _Measured(size, kept_in, cost, window.nbytes / len(window), float(changelog), rebuild)
     del window
     gc.collect()
     return measured
 
 
-def _decide(article: SketchedText, *, window: Window) -> object:
+def _decide(article: Carried[SketchedText], *, window: Window) -> object:
     return list(decide(article, window=window))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from elasticsearch import Elasticsearch
+from msgspec import structs
 
 from services.cli import cli
 from services.commands.common import project_folder
@@ -22,14 +23,12 @@ from services.indexer.transform import document, index_name
 from shared.errors import Transient
 from shared.kibana_links import Kibana
 from shared.settings import Settings, environment_of
+from tests.support.finished import FULL, like_full
 from tests.support.wire import delete_indices
 
 pytestmark = pytest.mark.engines
 
 FOLDER = project_folder() / "deploy/elasticsearch"
-FULL = IndexedArticle.model_validate_json(
-    (project_folder() / "schemas/examples/articles-unique-v1/full.json").read_text(encoding="utf-8")
-)
 NAME = index_name(FULL)
 NOW = datetime(2025, 11, 22, 4, 0, tzinfo=UTC)
 
@@ -51,7 +50,7 @@ def forget(client: Elasticsearch) -> None:
 
 
 def article(number: int) -> IndexedArticle:
-    return FULL.model_copy(update={"article_id": f"{number:032x}", "title": f"Bản tin số {number}"})
+    return like_full(article_id=f"{number:032x}", title=f"Bản tin số {number}")
 
 
 def put(client: Elasticsearch, *articles: IndexedArticle, version: int = 7) -> list[Result]:
@@ -97,7 +96,7 @@ def test_a_rebuild_keeps_versions_and_leaves_no_gap(client: Elasticsearch) -> No
     def meanwhile(copied: int) -> None:
         seen.append(int(client.count(index="news-articles")["count"]))
         if len(seen) == 1:
-            put(client, article(1).model_copy(update={"title": "Bản mới"}), version=8)
+            put(client, structs.replace(article(1), title="Bản mới"), version=8)
             put(client, article(9))
             Delivery(client, [elastic.delete_item(NAME, article(2).article_id, 9)]).send()
             client.indices.refresh(index=NAME)
@@ -146,7 +145,7 @@ def story(number: int, title: str, body: str, **more: Any) -> IndexedArticle:
         "dates": [],
         "entities": [],
     }
-    return IndexedArticle.model_validate(FULL.model_dump() | made | more)
+    return like_full(**made | more)
 
 
 def test_the_query_forms_of_an_operator(client: Elasticsearch) -> None:
@@ -199,12 +198,11 @@ def test_the_query_forms_of_an_operator(client: Elasticsearch) -> None:
 
 def watched(number: int, at: datetime) -> IndexedArticle:
     """Return a story of its own, of one of five outlets, that arrived, and was published, at a moment."""
-    published = FULL.published.model_copy(update={"value": at.isoformat(), "precision": "minute"})
-    source = FULL.source.model_dump() | {"name": f"Báo {number // 2 % 5}"}
-    entities = FULL.model_dump()["entities"]
+    published = structs.replace(FULL.published, value=at.isoformat(), precision="minute")
+    source = structs.replace(FULL.source, name=f"Báo {number // 2 % 5}")
     return story(number, f"Bản tin số {number}", "Phà nghỉ." if number % 2 else "Chợ đông.", cluster_id=f"c{number}",
                  duplicate_of=[], first_seen_at=at, fetched_at=at, published=published, source=source,
-                 entities=entities)  # fmt: skip
+                 entities=FULL.entities)  # fmt: skip
 
 
 def test_a_keyword_is_judged_over_the_articles_in_the_index(

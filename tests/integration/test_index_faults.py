@@ -35,7 +35,7 @@ from elasticsearch import ApiError
 
 from services.commands.common import project_folder
 from services.indexer import elastic
-from services.indexer.article import IndexedArticle
+from services.indexer.article import INDEXED_ARTICLE
 from services.indexer.elastic import Delivery, Result
 from services.indexer.transform import document
 from shared.errors import Reason, Transient
@@ -157,7 +157,7 @@ def test_a_connection_that_is_reset_in_the_middle_of_a_body_is_repeated(proxied:
 
 def test_a_request_that_hangs_is_given_up_and_repeated(proxied: tuple[Wire, FaultProxy]) -> None:
     wire, proxy = proxied
-    (made,) = (IndexedArticle.model_validate(each.model_dump(by_alias=True)) for each in articles(range(2500, 2501)))
+    (made,) = (INDEXED_ARTICLE.validate_json(each.to_json()) for each in articles(range(2500, 2501)))
     item = elastic.index_item("news-articles-2025.11", made.article_id, 1, document(made, indexed_at=made.fetched_at))
     with closing(elastic.connect(wire.supervisor.settings)) as client:
         delivery = Delivery(client.options(request_timeout=1), [item])

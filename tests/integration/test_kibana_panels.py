@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
+import msgspec
 import pytest
 from elasticsearch import Elasticsearch
 
@@ -23,13 +23,12 @@ from shared.kibana_links import Kibana
 from shared.models import FeedState
 from shared.settings import Settings
 from tests.support.aggregations import answered, counted
+from tests.support.finished import FULL, fields_of, finished_article
 from tests.support.wire import delete_indices
 
 pytestmark = pytest.mark.engines
 
 NOW = datetime(2025, 11, 22, 4, 0, tzinfo=UTC)
-EXAMPLE = project_folder() / "schemas/examples/articles-unique-v1/full.json"
-FULL = IndexedArticle.model_validate_json(EXAMPLE.read_text(encoding="utf-8")).model_dump()
 PANELS = [
     pytest.param(panel, id=f"{dashboard.id}/{panel.id}")
     for dashboard in DASHBOARDS
@@ -43,7 +42,7 @@ def article(number: int) -> IndexedArticle:
     """Return one of sixty articles: twenty stories, three languages, six sources, a third copies, a tenth undated."""
     story = number % 20
     day = f"2025-11-{10 + number % 9:02}"
-    return IndexedArticle.model_validate(FULL | {
+    return finished_article(fields_of(FULL) | {
         "article_id": f"{number:032x}", "story_id": f"story-{story}", "duplicate_of": [f"{story:032x}"] if number >= 40 else [],
         "language": {"code": ("vi", "en", "uk")[number % 3], "score": 0.9}, "feed": f"feed-{number % 6}",
         "source": {"name": f"Báo {number % 6}", "country": "VN", "side": ("ua", "ru", None)[number % 3]},
@@ -118,9 +117,13 @@ def desk_of(engines: Settings) -> Iterator[tuple[Elasticsearch, Documents]]:
     delivery = Delivery(client, items).send()
     assert {delivery.result(item)[0] for item in items} == {elastic.Result.DONE}
     client.indices.refresh(index="news-*")
-    yield client, {alias: [orjson.loads(orjson.dumps(made)) for *_, made in rows] for alias, rows in written.items()}
+    yield client, {alias: [_as_read(made) for *_, made in rows] for alias, rows in written.items()}
     delete_indices(client)
     client.close()
+
+
+def _as_read(document: dict[str, Any]) -> dict[str, Any]:
+    return msgspec.json.decode(msgspec.json.encode(document), type=dict[str, Any])
 
 
 @pytest.mark.parametrize("panel", PANELS)

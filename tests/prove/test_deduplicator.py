@@ -5,7 +5,7 @@ import time
 import orjson
 import pytest
 
-from services.deduplicator.article import ExtractedText, SketchedText
+from services.deduplicator.article import EXTRACTED_TEXT, SKETCHED_TEXT
 from services.deduplicator.run import TABLE
 from services.deduplicator.transform import decide, sketch
 from services.deduplicator.window import MAX_VERIFIED, Window
@@ -121,7 +121,7 @@ def test_hostile_streams_cost_the_last_article_what_they_cost_the_first(
     for number in range(count):
         text = _TEMPLATE.format(number) if stream.startswith("articles") else text_of(1)
         given = extracted_article(number, seed=53).model_copy(update={"body": text})
-        sketched = SketchedText.of(next(sketch(ExtractedText.of(given))))
+        sketched = SKETCHED_TEXT.of(next(sketch(EXTRACTED_TEXT.of(given))))
         began = time.process_time()
         (decided,) = decide(sketched, window=window)
         quarters[number * 4 // count] += time.process_time() - began

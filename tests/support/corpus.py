@@ -14,13 +14,14 @@ from typing import Any, Final
 
 from services.commands.common import project_folder
 from services.commands.following import records_of, run_through
-from services.indexer.article import IndexedArticle
+from services.indexer.article import INDEXED_ARTICLE, IndexedArticle
 from shared.ids import article_id_for_text, trace_id_for
 from shared.models import RawArticle, Source
 from shared.sample_articles import read_articles, read_outlets
 from shared.settings import Settings
 from shared.stage import article_message
 from shared.topics import ARTICLES_RAW, ARTICLES_UNIQUE
+from tests.support.finished import fields_of, finished_article
 
 NOW: Final = datetime(2025, 11, 22, 4, 0, tzinfo=UTC)
 DAYS: Final = 90
@@ -52,7 +53,7 @@ def finished_samples(settings: Settings) -> Pool:
         )))  # fmt: skip
     pool: Pool = defaultdict(list)
     for article in records_of(run_through(settings, messages), ARTICLES_UNIQUE):
-        row = IndexedArticle.model_validate(article.model_dump(by_alias=True)).model_dump(by_alias=True)
+        row = fields_of(INDEXED_ARTICLE.validate_json(article.to_json()))
         pool[row["language"]["code"]].append(row)
     return {language: pool[language] for language in LANGUAGES}
 
@@ -77,7 +78,7 @@ def _article(
     outlet = min(OUTLETS - 1, int(pick.paretovariate(0.7)) - 1)
     published = None if pick.random() < 0.03 else (seen - timedelta(minutes=pick.randrange(5, 240))).isoformat()
     key = article_id_for_text(f"corpus {number}")
-    return IndexedArticle.model_validate(bases[0] | {
+    return finished_article(bases[0] | {
         "article_id": key, "parent_id": key, "story_id": story, "cluster_id": story if is_copy else f"cluster-{number}",
         "duplicate_of": [article_id_for_text(story)] if is_copy else [], "url": f"https://o{outlet}.example/{number}",
         "feed": f"Outlet {outlet}", "source": {"name": f"Outlet {outlet}", "country": ("VN", "UA", "RU", "GB")[outlet % 4],

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import orjson
 
-from services.deduplicator.article import ExtractedText
+from services.deduplicator.article import EXTRACTED_TEXT
 from services.deduplicator.run import decide_stage
 from services.deduplicator.transform import sketch
 from shared.ids import article_id_for_text, trace_id_for
@@ -79,7 +79,7 @@ def copied_articles(count: int, size: int, seed: int) -> Iterator[RawArticle]:
 def sketched_messages(articles: Iterable[ExtractedArticle]) -> Iterator[Outgoing]:
     """Yield the messages that `sketch` makes of articles."""
     for article in articles:
-        for made in sketch(ExtractedText.of(article)):
+        for made in sketch(EXTRACTED_TEXT.of(article)):
             yield article_message(ARTICLES_SKETCHED, made)
 
 

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import orjson
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from services.commands.common import project_folder
 from services.commands.plan import plan
 from services.commands.spikes import spikes
-from services.indexer.article import IndexedArticle
+from services.indexer.article import INDEXED_ARTICLE
 from services.indexer.transform import document
 from shared.alerts import AlertRule, NewTermRule
 from shared.ids import article_id_for_text
@@ -119,8 +119,8 @@ def past_articles() -> list[UniqueArticle]:
 
 
 def as_document(article: UniqueArticle) -> bytes:
-    indexed = IndexedArticle.model_validate_json(article.to_json())
-    return orjson.dumps(document(indexed, indexed_at=START))
+    indexed = INDEXED_ARTICLE.validate_json(article.to_json())
+    return msgspec.json.encode(document(indexed, indexed_at=START))
 
 
 @pytest.mark.parametrize("write", [UniqueArticle.to_json, as_document])

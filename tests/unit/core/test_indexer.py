@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 from elastic_transport import ApiResponseMeta, ConnectionTimeout, HttpHeaders, NodeConfig
@@ -14,25 +15,22 @@ from pydantic import ValidationError
 
 from services.commands.common import project_folder
 from services.indexer import elastic
-from services.indexer.article import IndexedArticle
+from services.indexer.article import INDEXED_ARTICLE, IndexedArticle
 from services.indexer.elastic import Item, RequestTooLarge, Result
 from services.indexer.places import point_of
 from services.indexer.transform import document, index_name, published_instant, stale_ids
 from shared.errors import Transient
 from shared.ids import MAX_PARTS
 from shared.models import UniqueArticle, index_version
+from shared.stage import Reads
+from tests.support.finished import EXAMPLES, FULL, fields_of, finished_article
+from tests.support.finished import like_full as article
 
 NOW = datetime(2025, 11, 22, 4, 0, tzinfo=UTC)
-EXAMPLES = project_folder() / "schemas/examples/articles-unique-v1"
 MAPPING = json.loads((project_folder() / "deploy/elasticsearch/news-articles.json").read_text(encoding="utf-8"))[
     "template"
 ]["mappings"]
-FULL = IndexedArticle.model_validate_json((EXAMPLES / "full.json").read_text(encoding="utf-8"))
-MINIMAL = IndexedArticle.model_validate_json((EXAMPLES / "minimal.json").read_text(encoding="utf-8"))
-
-
-def article(**changes: Any) -> IndexedArticle:
-    return IndexedArticle.model_validate(FULL.model_dump() | changes)
+MINIMAL = INDEXED_ARTICLE.validate_json((EXAMPLES / "minimal.json").read_bytes())
 
 
 def indexed(made: IndexedArticle) -> dict[str, Any]:
@@ -73,30 +71,36 @@ def test_the_full_example_fills_every_level() -> None:
 
 def test_the_indexer_reads_what_the_contract_says() -> None:
     """The lean reader has fields of the contract only, reads the same values, and refuses what the contract refuses."""
-    assert IndexedArticle.model_fields.keys() < UniqueArticle.model_fields.keys()
+    assert set(IndexedArticle.__struct_fields__) < UniqueArticle.model_fields.keys()
     for name in ("full", "minimal"):
-        text = (EXAMPLES / f"{name}.json").read_text(encoding="utf-8")
-        lean = IndexedArticle.model_validate_json(text).model_dump(mode="json")
+        text = (EXAMPLES / f"{name}.json").read_bytes()
+        lean = fields_of(INDEXED_ARTICLE.validate_json(text))
         full = UniqueArticle.model_validate_json(text).model_dump(mode="json", by_alias=True)
         assert unequal(lean, {name: full[name] for name in lean}) == []
 
 
-@pytest.mark.parametrize("name", [name for name, field in IndexedArticle.model_fields.items() if field.is_required()])
+@pytest.mark.parametrize("name", [field.name for field in msgspec.structs.fields(IndexedArticle) if field.required])
 def test_a_field_that_the_contract_requires_is_required(name: str) -> None:
     fields = json.loads((EXAMPLES / "full.json").read_text(encoding="utf-8"))
     del fields[name]
-    for model in (IndexedArticle, UniqueArticle):
+    readings: tuple[Reads[object], ...] = (INDEXED_ARTICLE, UniqueArticle)
+    for reading in readings:
         with pytest.raises(ValidationError):
-            model.model_validate(fields)
+            reading.validate_json(json.dumps(fields).encode())
+    with pytest.raises(msgspec.ValidationError):
+        finished_article(fields)
 
 
 @pytest.mark.parametrize("name", ["dates", "entities", "hits", "edits"])
 @pytest.mark.parametrize("wrong", ["text", ["text"], [{}]])
 def test_a_mention_of_the_wrong_type_is_refused(name: str, wrong: Any) -> None:
     fields = json.loads((EXAMPLES / "full.json").read_text(encoding="utf-8")) | {name: wrong}
-    for model in (IndexedArticle, UniqueArticle):
+    readings: tuple[Reads[object], ...] = (INDEXED_ARTICLE, UniqueArticle)
+    for reading in readings:
         with pytest.raises(ValidationError):
-            model.model_validate(fields)
+            reading.validate_json(json.dumps(fields).encode())
+    with pytest.raises(msgspec.ValidationError):
+        finished_article(fields)
 
 
 def unequal(lean: Any, full: Any, where: str = "$") -> list[str]:

@@ -8,7 +8,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from services.deduplicator.article import ExtractedText, SketchedText
+from services.deduplicator.article import EXTRACTED_TEXT, SKETCHED_TEXT
 from services.deduplicator.transform import decide, sketch
 from services.deduplicator.window import Window
 from shared.ids import article_id_for_link, trace_id_for
@@ -68,13 +68,15 @@ def article(
 
 def sketched(given: ExtractedArticle) -> SketchedArticle:
     """Return the article with its sketch."""
-    (result,) = sketch(ExtractedText.of(given))
+    (result,) = sketch(EXTRACTED_TEXT.of(given))
     return SketchedArticle.model_validate_json(result.to_json())
 
 
 def decided(given: ExtractedArticle | SketchedArticle, window: Window) -> UniqueArticle:
     """Return what the window decides on the article."""
-    (result,) = decide(SketchedText.of(given if isinstance(given, SketchedArticle) else sketched(given)), window=window)
+    (result,) = decide(
+        SKETCHED_TEXT.of(given if isinstance(given, SketchedArticle) else sketched(given)), window=window
+    )
     return UniqueArticle.model_validate_json(result.to_json())
 
 

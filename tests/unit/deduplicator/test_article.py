@@ -4,12 +4,14 @@ import json
 from typing import Any
 
 import pytest
+from msgspec import structs
 from pydantic import ValidationError
 
-from services.deduplicator.article import ExtractedText, SketchedText
+from services.deduplicator.article import EXTRACTED_TEXT, SKETCHED_TEXT, ExtractedText, SketchedText
 from services.deduplicator.transform import decide, sketch
 from services.deduplicator.window import Window
 from shared.models import DateMention, EntityMention, EntityType, ExtractedArticle, Model, SketchedArticle
+from shared.stage import Reads
 from tests.unit.deduplicator.labelled import FIRE, article, decided, sketched
 
 DAY = DateMention(
@@ -36,7 +38,7 @@ def test_what_is_not_read_travels_on_and_only_the_sketch_is_taken_out() -> None:
     assert _fields(made).items() >= _fields(GIVEN).items()
     unique = decided(GIVEN, Window({}))
     assert _fields(unique).items() >= _fields(GIVEN).items()
-    (passed,) = decide(SketchedText.of(made), window=Window({}))
+    (passed,) = decide(SKETCHED_TEXT.of(made), window=Window({}))
     assert "sketch" not in json.loads(passed.to_json())
 
 
@@ -44,21 +46,22 @@ def test_what_is_not_read_travels_on_and_only_the_sketch_is_taken_out() -> None:
 def test_any_layout_of_a_record_is_read(indent: int | None) -> None:
     fields = _fields(sketched(GIVEN))
     text = json.dumps({"sketch": fields.pop("sketch"), **fields, "later": {"minor": 1}}, indent=indent) + "\n"
-    (passed,) = decide(SketchedText.model_validate_json(text), window=Window({}))
+    value = text.encode()
+    (passed,) = decide(SKETCHED_TEXT.validate_json(value), window=Window({}))
     again = json.loads(passed.to_json())
     assert "sketch" not in again
     assert again.items() >= (fields | {"later": {"minor": 1}}).items()
-    (passed,) = sketch(ExtractedText.model_validate_json(text))
-    assert SketchedText.of(passed).sketch == sketched(GIVEN).sketch
+    (passed,) = sketch(EXTRACTED_TEXT.validate_json(value))
+    assert structs.asdict(SKETCHED_TEXT.of(passed).text.sketch) == sketched(GIVEN).sketch.model_dump()
 
 
 def test_mentions_are_those_of_the_full_article() -> None:
-    assert [term for *_, term in ExtractedText.of(GIVEN).mentions()] == ["entity Q156736", "day 2026-02-01"]
+    assert [term for *_, term in EXTRACTED_TEXT.of(GIVEN).text.mentions()] == ["entity Q156736", "day 2026-02-01"]
 
 
-READ: dict[type[Model], tuple[type[Model], Model]] = {
-    ExtractedText: (ExtractedArticle, GIVEN),
-    SketchedText: (SketchedArticle, sketched(GIVEN)),
+READ: dict[type[ExtractedText | SketchedText], tuple[Reads[object], Reads[object], Model]] = {
+    ExtractedText: (EXTRACTED_TEXT, ExtractedArticle, GIVEN),
+    SketchedText: (SKETCHED_TEXT, SketchedArticle, sketched(GIVEN)),
 }
 WRONG: dict[str, Any] = {
     "article_id": "not an id", "trace_id": None, "title": 5, "body": ["text"], "backlog": "perhaps", "sketch": {},
@@ -67,11 +70,11 @@ WRONG: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("lean", "name"), [(lean, name) for lean in READ for name in sorted(lean.model_fields)])
-def test_a_wrong_field_is_refused_as_by_the_full_model(lean: type[Model], name: str) -> None:
-    full, given = READ[lean]
-    for model in (lean, full):
-        model.model_validate_json(json.dumps(_fields(given)))
+@pytest.mark.parametrize(("struct", "name"), [(struct, name) for struct in READ for name in struct.__struct_fields__])
+def test_a_wrong_field_is_refused_as_by_the_full_model(struct: type[ExtractedText | SketchedText], name: str) -> None:
+    lean, full, given = READ[struct]
+    for reading in (lean, full):
+        reading.validate_json(given.to_json())
         with pytest.raises(ValidationError) as refusal:
-            model.model_validate_json(json.dumps(_fields(given) | {name: WRONG[name]}))
+            reading.validate_json(json.dumps(_fields(given) | {name: WRONG[name]}).encode())
         assert refusal.value.errors()[0]["loc"][0] == name

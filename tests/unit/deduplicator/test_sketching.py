@@ -4,10 +4,10 @@ import random
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from services.deduplicator.comparison import Form, form_of
-from services.deduplicator.sketching import PERMUTATIONS, PHRASE_KEYS, features_of, sketch_form
-from shared.models import Sketch
+from services.deduplicator.sketching import PERMUTATIONS, PHRASE_KEYS, Sketch, features_of, sketch_form
 
 
 def _words(count: int, seed: int = 1) -> list[str]:
@@ -77,6 +77,6 @@ def test_repetition_changes_nothing_but_the_seam() -> None:
     [{"version": 2}, {"signature": "AAAA"}, {"signature": "%%%%"}, {"keys": "AAAA"}, {"exact": "xyz"}],
 )
 def test_damage_is_refused(damage: dict[str, object]) -> None:
-    sketch = sketch_form(_form(_words(20)), ()).model_copy(update=damage)
+    sketch = structs.replace(sketch_form(_form(_words(20)), ()), **damage)
     with pytest.raises(ValueError):
         features_of(sketch)

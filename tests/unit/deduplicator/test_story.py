@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.deduplicator.article import ExtractedText
+from services.deduplicator.article import EXTRACTED_TEXT
 from services.deduplicator.comparison import plain_number
 from services.deduplicator.sketching import MAX_WEIGHT
 from services.deduplicator.story import MAX_TERMS, Mention, common_terms, story_terms
@@ -17,7 +17,7 @@ DAY = 24 * 60
 
 
 def terms_of(given: ExtractedArticle) -> list[tuple[str, int]]:
-    read = ExtractedText.of(given)
+    read = EXTRACTED_TEXT.of(given).text
     return story_terms(read.title, read.body, read.mentions())
 
 
