@@ -223,7 +223,7 @@ def _filling(count: int) -> Iterator[tuple[str, Row]]:
         words = pick.integers(0, 1 << 32, PHRASE_KEYS + MAX_NUMBERS, dtype=np.uint32)
         terms = short[np.unique((SPREAD * pick.random(MAX_TERMS) ** 3).astype(np.int64))]
         time_at = end - int(DAYS * 86_400 * (count - number) / count)
-        article_id = f"{1 << 100 | number:032x}"
+        article_id = pick.bytes(16).hex()
         yield article_id, Row(
             order=number, entered=time_at, dated=True, time=time_at, shingles=700,
             signature=pick.integers(0, 256, PERMUTATIONS, dtype=np.uint8),
