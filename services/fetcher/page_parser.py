@@ -14,9 +14,20 @@ import trafilatura
 from lxml import html as lxml_html
 from lxml.cssselect import CSSSelector
 from resiliparse.extract.html2text import extract_plain_text
+from trafilatura import external
 
 from services.fetcher.charsets import decode
 from services.fetcher.documents import Page, Reading
+
+# Whose function words tell text from furniture on a page of little text, where trafilatura asks jusText: its lists of all hundred
+# languages take 34 MB of every parser, and time on every such page.
+_LANGUAGES: Final = (
+    "Belarusian", "Czech", "English", "French", "German", "Italian", "Polish", "Portuguese", "Romanian", "Russian", "Spanish",
+    "Turkish", "Ukrainian", "Vietnamese",
+)  # fmt: skip
+external.JT_STOPLIST = tuple(  # type: ignore[assignment]
+    {word for language in _LANGUAGES for word in external.get_stoplist(language)}  # type: ignore[attr-defined]
+)
 
 # Where outlets state the instant in the head of a page, the most trustworthy first.
 META_NAMES: Final = (

@@ -2,6 +2,8 @@ import asyncio
 import gzip
 import io
 import json
+import subprocess
+import sys
 import unicodedata
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,11 +12,13 @@ from typing import Any
 import pytest
 from lxml import html as lxml_html
 
+from services.commands.common import project_folder
 from services.fetcher.documents import Item, Reading
 from services.fetcher.feed_parser import MAX_ITEMS, NotAFeed, parse_feed
 from services.fetcher.page_parser import parse_page, published_of
 from services.fetcher.parser_process import WORN_BYTES, answer, serve
 from services.fetcher.parsing import ParseFailed, Parser
+from tests.support.articles import text_of
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "fetcher"
 URL = "https://bao.example/tin/rss.xml"
@@ -192,6 +196,26 @@ def test_the_parser_process_answers_every_request_in_order(monkeypatch: pytest.M
     assert len(first["feed"]["items"]) == len(items_of("rss.xml"))
     assert list(second) == ["error"]
     assert list(third) == ["page", "worn"]
+
+
+@pytest.mark.slow
+def test_no_usual_page_wears_a_parser_out() -> None:
+    """A short article among many links is read with jusText, too, whose lists of stop words would take a third of the memory."""
+    menu = "".join(f'<li><a href="/muc/{number}">Chuyên mục số {number}</a></li>' for number in range(600))
+    paragraphs = "".join(f"<p>{line}</p>" for line in text_of(3, 3000).splitlines() if line)
+    body = f"<html><body><nav><ul>{menu}</ul></nav><article><h1>Tin 3</h1>{paragraphs}</article></body></html>".encode()
+    request: dict[str, Any] = {
+        "kind": "page",
+        "url": PAGE_URL,
+        "content_type": None,
+        "reading": {},
+        "length": len(body),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "services.fetcher.parser_process"],
+        input=(json.dumps(request).encode() + b"\n" + body) * 2, capture_output=True, cwd=project_folder(), check=True,
+    )  # fmt: skip
+    assert [list(json.loads(line)) for line in done.stdout.splitlines()] == [["page"], ["page"]]
 
 
 def test_a_bug_in_a_parser_concerns_one_document(monkeypatch: pytest.MonkeyPatch) -> None:
