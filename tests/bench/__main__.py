@@ -11,7 +11,6 @@ import psutil
 
 from services.commands.common import err, out, project_folder
 from tests.bench import alerts, duplicates, fetching, indexer, names, stages, text_rules
-from tests.bench.duplicates import LABELLED
 from tests.support.articles import text_of
 from tests.support.wire import Wire, copy_config, own_engines
 
@@ -30,8 +29,6 @@ How well feeds and pages are read is measured with the public suites of others, 
 
 # What docker-compose.yml gives Elasticsearch.
 HEAP = "-Xmx1g"
-# Bytes: as long as the labelled articles of the deduplicator, for which the figures of its stages were set.
-SHORT = LABELLED
 
 Measure = Callable[[Wire, argparse.Namespace], str]
 SECTIONS: dict[str, Measure] = {
@@ -41,7 +38,7 @@ SECTIONS: dict[str, Measure] = {
     "detector": lambda _, asked: alerts.measure_detector(asked.judged),
     "duplicates": lambda *_: duplicates.measure_duplicates(),
     "stages": lambda wire, asked: "\n".join(
-        stages.measure_stages(wire, asked.articles, size) for size in (asked.size, SHORT)
+        stages.measure_stages(wire, asked.articles, size) for size in (asked.size, duplicates.LABELLED)
     ),
     "indexer": lambda wire, asked: indexer.measure_indexer(wire, asked.indexed, asked.size),
     "end-to-end": lambda wire, asked: stages.measure_end_to_end(wire, asked.articles, asked.size),

@@ -38,7 +38,7 @@ from tests.support.stored_rows import StoredRows
 ROWS = (10_000, 100_000, 1_000_000)
 ON_DISK = 100_000
 LABELLED = 1300
-"""Bytes of text in an article of some 200 words, as long as those of the labelled set."""
+"""Bytes of text in an article of some 200 words: as long as the labelled ones, with which the figures for `sketch` were set."""
 SIZES = (LABELLED, 2400, 4000)
 ARTICLES = 480
 ROUND = ARTICLES // 4

@@ -4,11 +4,10 @@ import sys
 
 from aiohttp import web
 
-from tests.support.articles import raw_articles
+from tests.support.articles import page_of, raw_articles
 
 ITEMS = 20
 _TEXTS = [article.text for article in raw_articles(50, 3000, seed=23)]
-_MENU = "".join(f'<li><a href="/muc/{number}">Chuyên mục số {number}</a></li>' for number in range(600))
 
 
 async def feed(request: web.Request) -> web.Response:
@@ -25,10 +24,7 @@ async def feed(request: web.Request) -> web.Response:
 async def page(request: web.Request) -> web.Response:
     """Answer with an article among the furniture of a site."""
     number = int(request.match_info["number"])
-    paragraphs = "".join(f"<p>{line}</p>" for line in _TEXTS[number % len(_TEXTS)].splitlines() if line)
-    head = f"<title>Tin {number}</title><meta property='article:published_time' content='2025-11-22T10:15:00+07:00'>"
-    body = f"<nav><ul>{_MENU}</ul></nav><article><h1>Tin {number}</h1>{paragraphs}</article>"
-    return web.Response(text=f"<html><head>{head}</head><body>{body}</body></html>", content_type="text/html")
+    return web.Response(text=page_of(f"Tin {number}", _TEXTS[number % len(_TEXTS)]), content_type="text/html")
 
 
 if __name__ == "__main__":

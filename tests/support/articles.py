@@ -76,15 +76,23 @@ def text_of(number: int, size: int = 2000, seed: int = 0) -> str:
             f"người {words(3, 7)}."
         )
 
-    lines = [f"{pick.choice(_SUBJECTS)} {pick.choice(_VERBS)} {pick.choice(_OBJECTS)} ở {name()} số {number}"]
-    length, paragraph = len(lines[0].encode()), [sentence()]
-    while length + sum(len(part.encode()) for part in paragraph) < size:
-        if len(paragraph) == _SENTENCES:
-            lines.append(" ".join(paragraph))
-            length += len(lines[-1].encode())
-            paragraph = []
-        paragraph.append(sentence())
-    return "\n\n".join((*lines, " ".join(paragraph)))
+    headline = f"{pick.choice(_SUBJECTS)} {pick.choice(_VERBS)} {pick.choice(_OBJECTS)} ở {name()} số {number}"
+    sentences: list[str] = []
+    length = len(headline.encode())
+    while not sentences or length < size:
+        sentences.append(sentence())
+        length += len(sentences[-1].encode())
+    paragraphs = (" ".join(sentences[at : at + _SENTENCES]) for at in range(0, len(sentences), _SENTENCES))
+    return "\n\n".join((headline, *paragraphs))
+
+
+def page_of(title: str, text: str, links: int = 600) -> str:
+    """Return the page of an article among the furniture of a site: a menu of so many links before it."""
+    menu = "".join(f'<li><a href="/muc/{number}">Chuyên mục số {number}</a></li>' for number in range(links))
+    paragraphs = "".join(f"<p>{line}</p>" for line in text.splitlines() if line)
+    head = f"<title>{title}</title><meta property='article:published_time' content='2025-11-22T10:15:00+07:00'>"
+    body = f"<nav><ul>{menu}</ul></nav><article><h1>{title}</h1>{paragraphs}</article>"
+    return f"<html><head>{head}</head><body>{body}</body></html>"
 
 
 def revised(text: str, number: int, revision: int) -> str:

@@ -18,7 +18,7 @@ from services.fetcher.feed_parser import MAX_ITEMS, NotAFeed, parse_feed
 from services.fetcher.page_parser import parse_page, published_of
 from services.fetcher.parser_process import WORN_BYTES, answer, serve
 from services.fetcher.parsing import ParseFailed, Parser
-from tests.support.articles import text_of
+from tests.support.articles import page_of, text_of
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "fetcher"
 URL = "https://bao.example/tin/rss.xml"
@@ -201,9 +201,7 @@ def test_the_parser_process_answers_every_request_in_order(monkeypatch: pytest.M
 @pytest.mark.slow
 def test_no_usual_page_wears_a_parser_out() -> None:
     """A short article among many links is read with jusText, too, whose lists of stop words would take a third of the memory."""
-    menu = "".join(f'<li><a href="/muc/{number}">Chuyên mục số {number}</a></li>' for number in range(600))
-    paragraphs = "".join(f"<p>{line}</p>" for line in text_of(3, 3000).splitlines() if line)
-    body = f"<html><body><nav><ul>{menu}</ul></nav><article><h1>Tin 3</h1>{paragraphs}</article></body></html>".encode()
+    body = page_of("Tin 3", text_of(3, 3000)).encode()
     request: dict[str, Any] = {
         "kind": "page",
         "url": PAGE_URL,
